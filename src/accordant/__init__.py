@@ -1,0 +1,1 @@
+"""Accordant keeps CRM, billing, support and ERP in step, one business transaction at a time."""

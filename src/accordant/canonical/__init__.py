@@ -1,0 +1,1 @@
+"""The shared business vocabulary: customers, deals, contracts and the events about them."""

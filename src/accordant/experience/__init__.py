@@ -1,0 +1,1 @@
+"""The doors: what people, programs and vendors reach from outside."""

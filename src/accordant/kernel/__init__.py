@@ -1,0 +1,1 @@
+"""The ground everything stands on: money, ids, time, errors and settings."""

@@ -1,0 +1,1 @@
+"""Who is who and what means what across the connected systems."""

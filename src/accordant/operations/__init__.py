@@ -1,0 +1,1 @@
+"""What operators do after the fact: reconcile, replay, repair and close exceptions."""

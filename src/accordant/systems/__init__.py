@@ -1,0 +1,1 @@
+"""The connected systems: one folder per vendor, each with the same five files."""

@@ -1,0 +1,1 @@
+"""The evidence: what happened, when, how long it took and whom to tell."""

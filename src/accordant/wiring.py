@@ -1,0 +1,1 @@
+"""Puts the platform together: the one place that names vendors and picks the engine."""
