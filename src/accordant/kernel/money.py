@@ -1,0 +1,101 @@
+"""Money is a whole number of the currency's smallest unit, never a float.
+
+Source: ISO 4217:2015 minor units, amendment 177 (the currencies whose exponent is not 2).
+"""
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import msgspec
+import pycountry
+
+from accordant.kernel.errors import Malformed
+
+_EXPONENTS = {
+    **dict.fromkeys(
+        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(),
+        0,
+    ),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
+_NO_MONEY = frozenset({"XXX", "XTS", "XAU", "XAG", "XPT", "XPD", "XDR", "XSU", "XUA", "XBA", "XBB", "XBC", "XBD"})
+_ALPHABETIC = frozenset(currency.alpha_3 for currency in pycountry.currencies) - _NO_MONEY
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,8})?", re.ASCII)
+
+
+class Money(msgspec.Struct, frozen=True, order=False):
+    """An amount in one currency. `amount_minor` counts cents for USD, yen for JPY, fils for KWD."""
+
+    amount_minor: int
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        _same_currency(self, other)
+        return Money(self.amount_minor + other.amount_minor, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        _same_currency(self, other)
+        return Money(self.amount_minor - other.amount_minor, self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.amount_minor, self.currency)
+
+    @property
+    def decimal_text(self) -> str:
+        """The amount as people write it: `12.50` for 1250 USD, `1000` for 1000 JPY."""
+        places = exponent(self.currency)
+        return format(Decimal(self.amount_minor).scaleb(-places), f".{places}f")
+
+    def __str__(self) -> str:
+        places = exponent(self.currency)
+        return f"{Decimal(self.amount_minor).scaleb(-places):,.{places}f} {self.currency}"
+
+
+def exponent(currency: str) -> int:
+    """How many decimals the currency has.
+
+    Raises:
+        Malformed: not the upper-case ISO 4217 code of a currency that is money today.
+    """
+    if currency not in _ALPHABETIC:
+        raise Malformed(
+            f"{currency[:20]!r} is not a currency code; expected three upper-case letters of ISO 4217, such as USD",
+            code="currency.not_allowed",
+        )
+    return _EXPONENTS.get(currency, 2)
+
+
+def parse_money(text: str, currency: str) -> Money:
+    """Read plain decimal text, such as `1054` or `12.50`, exactly.
+
+    Raises:
+        Malformed: signs, spaces, exponents, separators, foreign digits, or more decimals than the currency has.
+    """
+    places = exponent(currency)
+    if not _DECIMAL.fullmatch(text):
+        raise Malformed(
+            f"{text[:40]!r} is not an amount; expected digits with at most {places} decimals, such as 1054.00",
+            code="money.format",
+        )
+    minor = Decimal(text).scaleb(places)
+    if minor != minor.to_integral_value():
+        raise Malformed(
+            f"{text!r} has too many decimals; {currency} has {places}",
+            code="money.too_many_decimals",
+        )
+    return Money(int(minor), currency)
+
+
+def share(amount: Money, *, numerator: int, denominator: int) -> Money:
+    """The fraction numerator/denominator of an amount, rounded half to even at the currency's smallest unit."""
+    exact = Decimal(amount.amount_minor) * numerator / denominator
+    return Money(int(exact.to_integral_value(rounding=ROUND_HALF_EVEN)), amount.currency)
+
+
+def _same_currency(left: Money, right: Money) -> None:
+    if left.currency != right.currency:
+        raise Malformed(
+            f"cannot combine {left.currency} with {right.currency}; both amounts must be in one currency",
+            code="currency.mismatch",
+        )
