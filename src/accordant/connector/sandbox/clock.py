@@ -1,0 +1,36 @@
+"""The sandbox's time: the real clock plus what a test has advanced it by."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+
+class SandboxClock:
+    """Wall time for tokens, keys, limits, lag and retries.
+
+    `source` returns Unix seconds; `advance` moves this clock alone and wakes whoever sleeps on it.
+    """
+
+    def __init__(self, source: Callable[[], float]) -> None:
+        self._source = source
+        self._advanced_s = 0.0
+        self._listeners: list[Callable[[], None]] = []
+
+    def now_s(self) -> float:
+        return self._source() + self._advanced_s
+
+    def now_ms(self) -> int:
+        return int(self.now_s() * 1000)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.now_s(), UTC)
+
+    def advance(self, seconds: float) -> None:
+        """Move forward; time never goes back, records would change their order."""
+        if seconds < 0:
+            raise ValueError("the clock only moves forward")
+        self._advanced_s += seconds
+        for wake in self._listeners:
+            wake()
+
+    def on_advance(self, wake: Callable[[], None]) -> None:
+        self._listeners.append(wake)
