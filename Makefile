@@ -13,6 +13,8 @@ READY := $(VENV)/.ready
 PIP = $(if $(wildcard $(BIN)/pip),$(BIN)/python -m pip,$(PYTHON) -m pip --python $(BIN)/python)
 PIP_INSTALL = $(PIP) install --quiet --disable-pip-version-check
 WORKERS ?= 2
+# The type checker comes from the lock; it need not ask anyone whether a newer one exists.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .PHONY: help setup demo test check bench campaign docs lock clean
 
@@ -40,7 +42,7 @@ check: setup ## what must be green before a merge: form, types, architecture, te
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 bench: setup ## measure throughput and latency

@@ -101,8 +101,10 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     """crm, billing, erp or support."""
     api_version: str
+    manners: Callable[[ConnectionSettings], Any]
+    """`manners(settings)` gives the kit's `Manners`: authentication, and how the vendor's refusals are read."""
     connect: Callable[[ConnectionSettings, Any], SystemPort]
-    """`connect(settings, http)` gives the client; `http` is the kit's `VendorHttp`."""
+    """`connect(settings, http)` gives the client; `http` is the kit's `VendorHttp`, made with those manners."""
     capabilities: tuple[Capability, ...]
     assumptions: tuple[Assumption, ...]
     translate: Translate
