@@ -1,0 +1,1 @@
+"""The shape of the code: imports, sizes, names, and a planted violation of every rule."""
