@@ -189,7 +189,7 @@ def errors_are_caught_by_name(module: Module) -> Iterator[str]:
 
 
 def money_knows_no_float(module: Module) -> Iterator[str]:
-    """Neither money nor the canonical model converts to float or declares one."""
+    """Neither money nor the canonical model converts to float, or declares one for anything but seconds (`_s`)."""
     if not module.below("kernel/money", "canonical"):
         return
     for node in ast.walk(module.tree):
@@ -203,7 +203,12 @@ def money_knows_no_float(module: Module) -> Iterator[str]:
 
 
 def _annotation(node: ast.AST) -> ast.expr | None:
-    """The type a node declares, if it declares one."""
+    """The type a node declares for something that is not a number of seconds."""
+    name = (
+        node.arg if isinstance(node, ast.arg) else ast.unparse(node.target) if isinstance(node, ast.AnnAssign) else ""
+    )
+    if name.endswith("_s"):
+        return None
     if isinstance(node, ast.AnnAssign | ast.arg):
         return node.annotation
     return node.returns if isinstance(node, Function) else None

@@ -89,6 +89,7 @@ KEPT = [
     ("settings_are_read_once", "kernel/settings.py", "import os\nos.environ['X']"),
     ("errors_are_caught_by_name", "backbone/inbox.py", "try:\n    f()\nexcept ValueError:\n    raise"),
     ("money_knows_no_float", "kernel/money.py", "isinstance(amount, float)"),
+    ("money_knows_no_float", "canonical/operation.py", "settle_s: float = 0.0"),
     ("money_knows_no_float", "masterdata/identity.py", "score: float = 0.5"),
     ("flows_name_no_vendor", "systems/stripe/client.py", "# Stripe wants this first"),
     ("flows_name_no_vendor", "process/flow.py", "await billing.amend(terms)"),

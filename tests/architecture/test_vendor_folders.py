@@ -57,4 +57,4 @@ def test_a_missing_part_is_reported(missing: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("extra", ["soql.py", "retry/__init__.py"])
 def test_a_sixth_part_is_reported(extra: str, tmp_path: Path) -> None:
-    assert deviations(fill(tmp_path, *FIVE, extra)) == {f"{extra.split('/')[0]} is not one of the five parts"}
+    assert deviations(fill(tmp_path, *FIVE, extra)) == {f"{Path(extra).parts[0]} is not one of the five parts"}
