@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import structlog
 import uvloop
 from aiohttp import web
+from structlog.processors import format_exc_info
 
 from accordant.connector.sandbox.admin import AdminDoor
 from accordant.connector.sandbox.clock import SandboxClock
@@ -98,6 +100,11 @@ async def serve(
 
 def run(app_factory: Callable[[Kit], Sandbox], options: SandboxOptions) -> None:
     """Serve until SIGTERM or SIGINT; prints one JSON line with the address once requests are answered."""
+    # Standard output carries the ready line alone: whoever waits for it may never read on, and a full pipe blocks.
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, format_exc_info, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     uvloop.run(_until_signalled(app_factory, options))
 
 
