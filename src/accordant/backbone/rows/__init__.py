@@ -1,0 +1,41 @@
+"""One row type and one table for each thing the backbone remembers."""
+
+from accordant.backbone.rows.arrivals import (
+    CursorRow,
+    EventRow,
+    MessageRow,
+    WatermarkRow,
+    cursor_table,
+    event_table,
+    inbox_table,
+    watermark_table,
+)
+from accordant.backbone.rows.transactions import (
+    EffectRow,
+    ExceptionRow,
+    MemoRow,
+    TransactionRow,
+    effect_table,
+    exception_table,
+    memo_table,
+    transaction_table,
+)
+
+__all__ = [
+    "CursorRow",
+    "EffectRow",
+    "EventRow",
+    "ExceptionRow",
+    "MemoRow",
+    "MessageRow",
+    "TransactionRow",
+    "WatermarkRow",
+    "cursor_table",
+    "effect_table",
+    "event_table",
+    "exception_table",
+    "inbox_table",
+    "memo_table",
+    "transaction_table",
+    "watermark_table",
+]

@@ -1,0 +1,7 @@
+"""One database for everything: SQLite by default, PostgreSQL by URL; one thread writes, in groups."""
+
+from accordant.kernel.database.changes import Changes, Committed
+from accordant.kernel.database.connection import Database, metadata
+from accordant.kernel.database.writer import Writer
+
+__all__ = ["Changes", "Committed", "Database", "Writer", "metadata"]

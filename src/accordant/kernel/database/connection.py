@@ -1,0 +1,76 @@
+"""Opening the database: settings that make a commit durable, and reads that never block the writer."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.engine import URL
+
+from accordant.kernel.errors import Misconfigured
+
+metadata = MetaData()
+"""Every table of the platform; each room declares its own on it."""
+
+Result = TypeVar("Result")
+
+
+class Database:
+    """A database by URL, with a few reading threads. Writing goes through `Writer` alone."""
+
+    def __init__(self, url: str, *, readers: int = 2) -> None:
+        self.url = _checked(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _open(self.url)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="accordant-read")
+
+    async def read(self, query: Callable[[Connection], Result]) -> Result:
+        """Run a query in a reading thread; it sees everything committed before."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, query)
+
+    def read_now(self, query: Callable[[Connection], Result]) -> Result:
+        """Run a query in the calling thread."""
+        with self.engine.connect() as connection:
+            return query(connection)
+
+    def close(self) -> None:
+        """Let running reads finish and close every connection."""
+        self._readers.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def durability(database: Database) -> str:
+    """One sentence for the start-up screen: what a commit survives."""
+    if database.is_sqlite:
+        return "SQLite, WAL, synchronous=FULL: a commit survives process and system crash, not the loss of the disk"
+    with database.engine.connect() as connection:
+        values = [
+            connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+            for name in ("fsync", "synchronous_commit", "synchronous_standby_names")
+        ]
+    return f"PostgreSQL, fsync={values[0]}, synchronous_commit={values[1]}, standby={values[2] or 'none'}"
+
+
+def _checked(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.drivername in {"postgresql", "postgres"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise Misconfigured(
+            f"{parsed.get_backend_name()!r} is not a database Accordant runs on; use a sqlite:/// or postgresql:// URL"
+        )
+    return parsed
+
+
+def _open(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False, "isolation_level": None})
+
+    def durable(connection: Any, _record: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    event.listen(engine, "connect", durable)
+    return engine

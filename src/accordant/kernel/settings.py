@@ -1,0 +1,43 @@
+"""The platform's own settings: one typed object, read once when it starts."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the platform keeps its state and how much it does at once."""
+
+    state: Path
+    """Folder of the database, the estate and the sandboxes' ledgers."""
+    database_url: str
+    tenant: str = "demo"
+    engine: str = "journal"
+    """`journal` (one process) or `dbos` (any number of workers on PostgreSQL)."""
+    in_flight: int = 64
+    """Transactions driven at the same time."""
+    window: int = 512
+    """Transactions read ahead; memory does not grow with the backlog beyond this."""
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+
+def settings_for(state: Path, *, database_url: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from a state folder and the environment (`ACCORDANT_DATABASE_URL`, `ACCORDANT_ENGINE`, …)."""
+    env = os.environ if environ is None else environ
+    url = database_url or env.get("ACCORDANT_DATABASE_URL") or f"sqlite:///{state / 'accordant.db'}"
+    return Settings(
+        state=state,
+        database_url=url,
+        tenant=env.get("ACCORDANT_TENANT", "demo"),
+        engine=env.get("ACCORDANT_ENGINE", "journal"),
+        in_flight=int(env.get("ACCORDANT_IN_FLIGHT", "64")),
+        port=int(env.get("ACCORDANT_PORT", "8080")),
+    )
+
+
+def default_state() -> Path:
+    """`ACCORDANT_STATE`, or `.accordant` in the current folder."""
+    return Path(os.environ.get("ACCORDANT_STATE", ".accordant"))
