@@ -39,6 +39,8 @@ async def test_expired_tokens_are_refused(acme: Any) -> None:
         status, body, _ = await caller.ask("GET", "/customers")
         assert (status, body["acme_error"]) == (401, "unauthenticated")
         assert caller.ledger() == []
+        status, body, _ = await caller.ask("POST", "/token")  # public: a new one is given to whoever lost his
+        assert (status, body) == (200, {"access_token": "token-2"})
 
 
 async def test_a_load_may_be_larger_than_a_request(acme: Any) -> None:

@@ -13,9 +13,11 @@ async def test_the_rate_refuses_the_fourth_call_and_refills(acme: Any) -> None:
         assert await caller.create("C-3") == 429
         await caller.admin("POST", "clock", {"advance_s": 0.2})
         assert await caller.create("C-3") == 201
+        await caller.admin("POST", "clock", {"advance_s": 1})
+        assert await caller.create("C-4") == 429  # what was refilled is spent
         limits = (await caller.admin("GET", "counters"))["limits"]
-        assert limits["by_limit"]["rate"] == {"allowed": 3, "window_s": 60.0, "used": 4, "refused": 2}
-        assert (limits["used"], limits["refused"]) == (4, 2)
+        assert limits["by_limit"]["rate"] == {"allowed": 3, "window_s": 60.0, "used": 4, "refused": 3}
+        assert (limits["used"], limits["refused"]) == (4, 3)
         assert len(caller.ledger()) == 4
 
 

@@ -1,6 +1,7 @@
 """The door for whoever runs the experiment: faults, outages, time, seeding, and what happened."""
 
 import hmac
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -76,7 +77,6 @@ class AdminDoor:
         return dict(self._vendor.dump())
 
     async def _counters(self, body: bytes) -> dict[str, Any]:
-        sender = self._vendor.sender
         return {
             "requests": dict(self._pipeline.requests),
             "problems": dict(self._pipeline.problems),
@@ -84,12 +84,14 @@ class AdminDoor:
             "faults": dict(self._kit.faults.injected),
             "limits": self._kit.limiter.report(),
             "writes_applied": self._kit.ledger.applied,
-            "webhooks": sender.report() if sender else None,
+            "webhooks": await self._webhooks(body),
         }
 
     async def _webhooks(self, body: bytes) -> dict[str, Any]:
-        sender = self._vendor.sender
-        return {**sender.report()} if sender else {"pending": 0}
+        total = Counter[str]({"pending": 0})
+        for sender in self._kit.senders:
+            total.update(sender.report())
+        return dict(total)
 
     async def _armed(self, body: bytes) -> dict[str, Any]:
         return {"faults": self._kit.faults.armed()}

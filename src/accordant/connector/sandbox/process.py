@@ -86,15 +86,15 @@ async def serve(
     pipeline.add_to(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:
-        if sandbox.sender is not None:
-            await sandbox.sender.start()
+        for sender in sandbox.kit.senders:
+            await sender.start()
         await runner.setup()
         await web.TCPSite(runner, HOST, options.port).start()
         yield Serving(f"http://{HOST}:{runner.addresses[0][1]}", sandbox)
     finally:
         await runner.cleanup()
-        if sandbox.sender is not None:
-            await sandbox.sender.close()
+        for sender in sandbox.kit.senders:
+            await sender.close()
         ledger.close()
 
 
@@ -130,4 +130,5 @@ def _kit(options: SandboxOptions, *, clock: SandboxClock, ledger: EffectLedger) 
         faults=FaultInjector(clock=clock, rng=fault_rng),
         limiter=Limiter(clock=clock, enforced=options.limits == "real"),
         settings=options.settings,
+        senders=[],
     )

@@ -30,6 +30,8 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
     limiter: Limiter
     settings: Mapping[str, str]
     """What the vendor's own options say (`--set name=value`): keys, secrets, webhook address."""
+    senders: list[WebhookSender]
+    """Filled by `webhooks`; started, counted and closed by the server."""
 
     def store(self, kind: str, *, indexes: Mapping[str, Callable[[Record], object]] | None = None) -> LaggedStore:
         """Records of one kind; their search lags by the `index_lag` fault of operation `<kind>.search`."""
@@ -41,7 +43,10 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
         return take_page(rows, start=start, limit=limit, mischief=self.faults.page_mischief(operation, start))
 
     def webhooks(self, policy: RetryPolicy, sign: Sign) -> WebhookSender:
-        return WebhookSender(policy, sign, clock=self.clock, faults=self.faults)
+        """A sender that runs as long as the sandbox; called while the sandbox is built."""
+        sender = WebhookSender(policy, sign, clock=self.clock, faults=self.faults)
+        self.senders.append(sender)
+        return sender
 
 
 class Sandbox(ABC):
@@ -49,8 +54,6 @@ class Sandbox(ABC):
 
     system: ClassVar[System]
     max_body_bytes: ClassVar[int] = 1_048_576
-    sender: WebhookSender | None = None
-    """Set by vendors that send webhooks, so that the kit starts, counts and drains it."""
 
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
