@@ -29,6 +29,7 @@ from accordant.connector.sandbox import (
     retry_after,
     serve,
 )
+from accordant.kernel.clock import ManualClock
 
 ADMIN_TOKEN = "open sesame"
 
@@ -182,16 +183,6 @@ class Caller:
         return [json.loads(line) for line in (self.state_dir / "ledger" / "billing.jsonl").read_text().splitlines()]
 
 
-class Clockwork:
-    """A time source that stands still."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 StartAcme = Callable[..., AbstractAsyncContextManager[Caller]]
 
 
@@ -206,7 +197,7 @@ def acme(tmp_path: Path) -> StartAcme:
         )
         timeout = aiohttp.ClientTimeout(total=5)
         async with (
-            serve(Acme, chosen, time_source=Clockwork()) as serving,
+            serve(Acme, chosen, source=ManualClock(1_800_000_000_000)) as serving,
             aiohttp.ClientSession(timeout=timeout) as session,
         ):
             assert isinstance(serving.sandbox, Acme)

@@ -13,7 +13,7 @@ async def test_the_example_runs(tmp_path: Path) -> None:
     assert sandbox.__doc__ is not None
     text = sandbox.__doc__[sandbox.__doc__.index("    class Acme") : sandbox.__doc__.index("    if __name__")]
     names = {**vars(sandbox), "Iterable": Iterable}
-    exec(textwrap.dedent(text), names)  # noqa: S102 - our own docstring
+    exec(textwrap.dedent(text), names)
     options = sandbox.SandboxOptions(system="billing", state_dir=tmp_path)
     headers = {"Authorization": "Bearer k"}
     async with sandbox.serve(names["Acme"], options) as serving, aiohttp.ClientSession(serving.url) as session:

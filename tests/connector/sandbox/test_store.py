@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from accordant.connector.sandbox import KeyConflict, LaggedStore, Reply, ReplyMemo, SandboxClock
+from accordant.kernel.clock import ManualClock
 
 
 def store(clock: SandboxClock, lag_s: float) -> LaggedStore:
@@ -12,7 +13,7 @@ def store(clock: SandboxClock, lag_s: float) -> LaggedStore:
 
 
 def test_updates_and_deletions_lag_too() -> None:
-    clock = SandboxClock(lambda: 0.0)
+    clock = SandboxClock(ManualClock())
     kept = store(clock, 10.0)
     kept.put("1", {"ref": "old"})
     clock.advance(20)
@@ -30,7 +31,7 @@ def test_updates_and_deletions_lag_too() -> None:
 
 
 def test_records_without_the_indexed_value_are_kept_out_of_the_index() -> None:
-    clock = SandboxClock(lambda: 0.0)
+    clock = SandboxClock(ManualClock())
     kept = store(clock, 0.0)
     kept.put("1", {"name": "no ref"})
     kept.put("1", {"ref": "C-1"})
@@ -40,7 +41,7 @@ def test_records_without_the_indexed_value_are_kept_out_of_the_index() -> None:
 
 @pytest.mark.parametrize("other", [("POST", b"{}"), ("PUT", b"{ }")])
 def test_a_key_belongs_to_its_first_parameters(other: tuple[Any, ...]) -> None:
-    memo = ReplyMemo(clock=SandboxClock(lambda: 0.0), ttl_s=60)
+    memo = ReplyMemo(clock=SandboxClock(ManualClock()), ttl_s=60)
     memo.save("k", Reply(201), "PUT", b"{}")
     assert memo.recall("k", "PUT", b"{}") == Reply(201)
     assert memo.recall("new", "PUT", b"{}") is None
@@ -50,4 +51,4 @@ def test_a_key_belongs_to_its_first_parameters(other: tuple[Any, ...]) -> None:
 
 def test_the_clock_never_goes_back() -> None:
     with pytest.raises(ValueError, match="forward"):
-        SandboxClock(lambda: 0.0).advance(-1)
+        SandboxClock(ManualClock()).advance(-1)

@@ -3,23 +3,25 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from accordant.kernel.clock import Clock
+
 
 class SandboxClock:
     """Wall time for tokens, keys, limits, lag and retries.
 
-    `source` returns Unix seconds; `advance` moves this clock alone and wakes whoever sleeps on it.
+    `advance` moves this clock alone, not its source, and wakes whoever sleeps on it.
     """
 
-    def __init__(self, source: Callable[[], float]) -> None:
+    def __init__(self, source: Clock) -> None:
         self._source = source
         self._advanced_s = 0.0
         self._listeners: list[Callable[[], None]] = []
 
     def now_s(self) -> float:
-        return self._source() + self._advanced_s
+        return self._source.now_ms() / 1000 + self._advanced_s
 
     def now_ms(self) -> int:
-        return int(self.now_s() * 1000)
+        return round(self.now_s() * 1000)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.now_s(), UTC)

@@ -118,7 +118,7 @@ class _Armed:
     def is_on(self, now_s: float) -> bool:
         return self.from_s <= now_s < self.until_s and self.left != 0
 
-    def fires(self, now_s: float, rng: Random, key: Callable[[], str]) -> bool:
+    def fires(self, now_s: float, rng: Random, *, key: Callable[[], str]) -> bool:
         fault = self.fault
         if not self.is_on(now_s) or (fault.probability < 1 and rng.random() >= fault.probability):
             return False
@@ -161,7 +161,7 @@ class FaultInjector:
     def armed(self) -> list[Fault]:
         return [armed.fault for armed in self._armed]
 
-    def draw(self, stage: Stage, operation: str, key: Callable[[], str]) -> Fault | None:
+    def draw(self, stage: Stage, operation: str, *, key: Callable[[], str]) -> Fault | None:
         """The fault, if any, that this request meets at `stage`; `key` names the request for `max_per_key`."""
         candidates = self._at.get((stage, operation))
         if candidates is None:
@@ -171,7 +171,7 @@ class FaultInjector:
             return None
         now_s = self._clock.now_s()
         for armed in candidates:
-            if armed.fires(now_s, self._rng, key):
+            if armed.fires(now_s, self._rng, key=key):
                 self.injected[armed.fault.kind] += 1
                 return armed.fault
         return None
@@ -218,7 +218,7 @@ class FaultInjector:
     def _draw_kind(self, kind: FaultKind, operation: str) -> Fault | None:
         now_s = self._clock.now_s()
         for armed in self._matching(operation):
-            if armed.fault.kind == kind and armed.fires(now_s, self._rng, lambda: operation):
+            if armed.fault.kind == kind and armed.fires(now_s, self._rng, key=lambda: operation):
                 self.injected[kind] += 1
                 return armed.fault
         return None

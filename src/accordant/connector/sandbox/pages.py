@@ -32,19 +32,19 @@ def take_page(rows: list[Record], *, start: int, limit: int, mischief: Mischief 
     (`next_start`) and a cursor read from the last row go on from there.
     """
     if mischief is None:
-        return _window(rows, start, limit)
+        return _window(rows, start, limit=limit)
     if mischief.drawn("page_repeated"):
-        page = _window(rows, max(0, start - limit), limit)
+        page = _window(rows, max(0, start - limit), limit=limit)
         # The first page has no predecessor: its cursor stands still instead.
         page = page if start else Page(rows=page.rows, next_start=0 if page.next_start is not None else None)
     elif start and mischief.drawn("page_overlap"):
-        page = _window(rows, max(0, start - max(1, limit // 4)) if limit > 1 else start, limit)
+        page = _window(rows, max(0, start - max(1, limit // 4)) if limit > 1 else start, limit=limit)
     else:
-        page = _window(rows, start, limit)
+        page = _window(rows, start, limit=limit)
     return _shuffled(page, mischief.rng) if mischief.drawn("page_reordered") else page
 
 
-def _window(rows: list[Record], start: int, limit: int) -> Page:
+def _window(rows: list[Record], start: int, *, limit: int) -> Page:
     stop = start + limit
     return Page(rows=rows[start:stop], next_start=stop if stop < len(rows) else None)
 

@@ -6,7 +6,6 @@ import gc
 import random
 import signal
 import sys
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from accordant.connector.sandbox.ledger import EffectLedger
 from accordant.connector.sandbox.limits import Limiter
 from accordant.connector.sandbox.server import Pipeline
 from accordant.connector.sandbox.vendor import Kit, Sandbox, System
+from accordant.kernel.clock import Clock, SystemClock
 
 HOST = "127.0.0.1"
 SHUTDOWN_S = 2.0
@@ -73,10 +73,10 @@ class Serving(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def serve(
-    app_factory: Callable[[Kit], Sandbox], options: SandboxOptions, *, time_source: Callable[[], float] = time.time
+    app_factory: Callable[[Kit], Sandbox], options: SandboxOptions, *, source: Clock | None = None
 ) -> AsyncGenerator[Serving]:
-    """Serve until the block ends. `time_source` returns Unix seconds."""
-    clock = SandboxClock(time_source)
+    """Serve until the block ends, on the machine's clock unless given another `source`."""
+    clock = SandboxClock(source or SystemClock())
     ledger = EffectLedger(options.state_dir, options.system, now=clock.now)
     sandbox = app_factory(_kit(options, clock=clock, ledger=ledger))
     sandbox.kit.limiter.adopt(sandbox.limits())

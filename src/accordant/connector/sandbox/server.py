@@ -44,8 +44,8 @@ class Pipeline:
 
         async def answer(request: web.Request) -> web.StreamResponse:
             self.requests[operation] += 1
-            if self._faults.active and (down := self._faults.draw("door", operation, lambda: "")) is not None:
-                return await self._refuse_at_door(request, operation, down)
+            if self._faults.active and (down := self._faults.draw("door", operation, key=lambda: "")) is not None:
+                return await self._refuse_at_door(request, operation, down=down)
             try:
                 body = await request.read() if request.body_exists else b""
             except web.HTTPRequestEntityTooLarge:
@@ -74,10 +74,10 @@ class Pipeline:
             self._limiter.release(call.operation, subject=subject)
 
     async def _fault_before(self, call: Call, route: Route) -> Problem | None:
-        slow = self._faults.draw("slow", call.operation, lambda: self._request_key(call))
+        slow = self._faults.draw("slow", call.operation, key=lambda: self._request_key(call))
         if slow is not None:
             await asyncio.sleep(slow.wait_s)
-        fault = self._faults.draw("before", call.operation, lambda: self._request_key(call))
+        fault = self._faults.draw("before", call.operation, key=lambda: self._request_key(call))
         if fault is None:
             return None
         if fault.kind == "rate_limited":
@@ -110,13 +110,13 @@ class Pipeline:
         key = self._vendor.idempotency_key(call)
         reply = self._vendor.commit(outcome, operation=f"{call.method} {call.path}", key=key)
         fault = self._draw_after("after_write", call) if faulty else None
-        return self._respond(call, reply) if fault is None else await self._fail_after(call, reply, fault)
+        return self._respond(call, reply) if fault is None else await self._fail_after(call, reply, fault=fault)
 
-    async def _fail_after(self, call: Call, reply: Reply, fault: Fault) -> web.StreamResponse:
+    async def _fail_after(self, call: Call, reply: Reply, *, fault: Fault) -> web.StreamResponse:
         if fault.kind == "error_after_apply":
             self.problems["server_error"] += 1
             reply = self._vendor.render(Problem("server_error", fault.status or 500))
-        self._vendor.after_fault(call, fault.kind, reply)
+        self._vendor.after_fault(call, fault.kind, reply=reply)
         if fault.kind == "error_after_apply":
             return self._respond(call, reply)
         if fault.kind == "truncated_answer":
@@ -125,7 +125,7 @@ class Pipeline:
             await asyncio.sleep(fault.wait_s)
         return _reset(call.request)
 
-    async def _refuse_at_door(self, request: web.Request, operation: str, down: Fault) -> web.StreamResponse:
+    async def _refuse_at_door(self, request: web.Request, operation: str, *, down: Fault) -> web.StreamResponse:
         if down.status is None:
             return _reset(request)
         problem = Problem("unavailable", down.status, down.retry_after_s)
@@ -134,7 +134,7 @@ class Pipeline:
     async def _truncate(self, call: Call, reply: Reply) -> web.StreamResponse:
         """Promise the whole body, send half of it, close."""
         payload = reply.payload()
-        answer = web.StreamResponse(status=reply.status, headers=self._headers(call, reply, payload))
+        answer = web.StreamResponse(status=reply.status, headers=self._headers(call, reply, payload=payload))
         answer.content_length = max(2, len(payload))
         answer.force_close()
         await answer.prepare(call.request)
@@ -146,8 +146,8 @@ class Pipeline:
     async def _unrouted(self, request: web.Request) -> web.StreamResponse:
         """404, or 405 when the path is known under another method."""
         self.requests["(unrouted)"] += 1
-        if self._faults.active and (down := self._faults.draw("door", "(unrouted)", lambda: "")) is not None:
-            return await self._refuse_at_door(request, "(unrouted)", down)
+        if self._faults.active and (down := self._faults.draw("door", "(unrouted)", key=lambda: "")) is not None:
+            return await self._refuse_at_door(request, "(unrouted)", down=down)
         allowed: set[str] = set()
         for resource in request.app.router.resources():
             if resource.canonical != "/{path}":
@@ -164,16 +164,16 @@ class Pipeline:
 
     def _respond(self, call: Call, reply: Reply) -> web.Response:
         payload = reply.payload()
-        return web.Response(status=reply.status, body=payload, headers=self._headers(call, reply, payload))
+        return web.Response(status=reply.status, body=payload, headers=self._headers(call, reply, payload=payload))
 
-    def _headers(self, call: Call, reply: Reply, payload: bytes) -> dict[str, str]:
+    def _headers(self, call: Call, reply: Reply, *, payload: bytes) -> dict[str, str]:
         headers = {"Content-Type": reply.content_type} if payload else {}
         headers.update(self._vendor.response_headers(call))
         headers.update(reply.headers)
         return headers
 
     def _draw_after(self, stage: Stage, call: Call) -> Fault | None:
-        return self._faults.draw(stage, call.operation, lambda: self._request_key(call))
+        return self._faults.draw(stage, call.operation, key=lambda: self._request_key(call))
 
     def _request_key(self, call: Call) -> str:
         """What a client repeats when it retries: its key, else method, address and body."""

@@ -86,7 +86,7 @@ class Sandbox(ABC):
         """Headers of every answer (request id, share of the limit used)."""
         return NO_HEADERS
 
-    def after_fault(self, call: Call, kind: FaultKind, reply: Reply) -> None:  # noqa: B027 - optional
+    def after_fault(self, call: Call, kind: FaultKind, *, reply: Reply) -> None:  # noqa: B027 - optional
         """Called when a fault replaced the answer of an applied write, `reply` being what the caller gets.
 
         For vendors that save even a 5xx under its idempotency key.

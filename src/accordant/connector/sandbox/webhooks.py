@@ -123,7 +123,7 @@ class WebhookSender:
             if wait_s > 0:
                 return wait_s
             _, _, delivery, attempt = heapq.heappop(self._due)
-            task = asyncio.create_task(self._attempt(session, delivery, attempt))
+            task = asyncio.create_task(self._attempt(session, delivery, attempt=attempt))
             self._running.add(task)
             task.add_done_callback(self._finished)
         return None
@@ -132,7 +132,7 @@ class WebhookSender:
         self._running.discard(task)
         self._wake.set()
 
-    async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery, attempt: int) -> None:
+    async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery, *, attempt: int) -> None:
         self.attempts += 1
         headers = {"Content-Type": "application/json", **delivery.headers}
         headers |= self._sign(delivery, self._clock.now(), attempt)
