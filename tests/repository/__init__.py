@@ -1,0 +1,1 @@
+"""The repository itself: lock, Makefile and packaging."""
