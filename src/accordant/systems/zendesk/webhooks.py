@@ -1,0 +1,83 @@
+"""Proves that a delivery comes from Zendesk, was signed just now, and has not been altered.
+
+Sources: https://developer.zendesk.com/documentation/webhooks/verifying/ (base64 of HMAC-SHA256 over timestamp and raw
+body) and https://developer.zendesk.com/documentation/webhooks/anatomy-of-a-webhook-request/ (headers; read 2026-11).
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from accordant.connector.capabilities import Delivery
+from accordant.kernel.errors import Unverified
+
+SIGNATURE = "x-zendesk-webhook-signature"
+TIMESTAMP = "x-zendesk-webhook-signature-timestamp"
+INVOCATION = "x-zendesk-webhook-invocation-id"
+TOLERANCE_S = 300
+ID_LENGTH_MAX = 200
+
+
+class _Identified(msgspec.Struct, frozen=True):
+    id: str = ""
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], received_at_s: int) -> Delivery:
+    """Check one delivery; `headers` have lower-case names, `secrets` are those valid now (two while rotating).
+
+    Raises:
+        Unverified: no secret is configured, a header is missing, the signature or its time is wrong.
+    """
+    timestamp, sent = headers.get(TIMESTAMP, ""), headers.get(SIGNATURE, "")
+    if not any(secrets):
+        raise _unverified("no signing secret is configured for this connection")
+    if not timestamp.isascii() or not timestamp or not sent:
+        raise _unverified(f"the headers {SIGNATURE} and {TIMESTAMP} are needed")
+    if not _signed(timestamp.encode() + body, sent.encode("utf-8", "surrogatepass"), secrets):
+        raise _unverified("the signature does not match; the secret is another one or the body was altered")
+    if abs(received_at_s - _instant_s(timestamp)) > TOLERANCE_S:
+        raise _unverified(f"it was signed more than {TOLERANCE_S} seconds away from now")
+    delivery_id = _event_id(body) or headers.get(INVOCATION, "")
+    if not 0 < len(delivery_id) <= ID_LENGTH_MAX or not delivery_id.isascii() or not delivery_id.isprintable():
+        raise _unverified(f"neither the event nor the header {INVOCATION} names the delivery")
+    return Delivery(delivery_id=delivery_id)
+
+
+def _signed(message: bytes, sent: bytes, secrets: tuple[str, ...]) -> bool:
+    """Whether one of the secrets signed it; all of them are tried, so that time tells nothing."""
+    matches = False
+    for secret in secrets:
+        if secret:
+            mac = hmac.new(secret.encode("utf-8", "surrogatepass"), message, hashlib.sha256)
+            matches |= hmac.compare_digest(base64.b64encode(mac.digest()), sent)
+    return matches
+
+
+def _instant_s(timestamp: str) -> float:
+    try:
+        instant = datetime.fromisoformat(timestamp)
+        if instant.tzinfo is None:
+            raise _unverified(f"{TIMESTAMP} names no time zone")
+        return (instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+    except (ValueError, OverflowError) as error:
+        raise _unverified(f"{TIMESTAMP} is not an ISO 8601 time") from error
+
+
+def _event_id(body: bytes) -> str:
+    """The event's own id: the same in every attempt and every invocation for one event; empty where there is none.
+
+    A trigger's webhook sends whatever its author wrote, or nothing; the invocation, whose attempts share one id, then
+    stands for the event.
+    """
+    try:
+        return msgspec.json.decode(body, type=_Identified).id.strip()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
+def _unverified(why: str) -> Unverified:
+    return Unverified(f"the delivery is not proved to come from Zendesk: {why}", code="zendesk.unverified")
