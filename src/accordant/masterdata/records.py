@@ -1,0 +1,79 @@
+"""The canonical records the platform agreed on, version by version: customers, contracts, subscriptions, orders."""
+
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, and_, func, select
+
+from accordant.kernel.database import metadata
+
+_CHUNK = 500
+
+
+class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of one record. `body` is the canonical struct as JSON."""
+
+    tenant: str
+    noun: str
+    canonical_id: str
+    version: int
+    """1, 2, 3 … without gaps."""
+    body: str
+    at_ms: int
+    transaction_id: str
+
+
+record_table = Table(
+    "record",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("noun", Text, primary_key=True),
+    Column("canonical_id", Text, primary_key=True),
+    # Last in the key, so that the key's own index, read backwards, answers `latest` with one row.
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("transaction_id", Text, nullable=False),
+)
+_c = record_table.c
+
+
+def latest(connection: Connection, tenant: str, *, noun: str, canonical_id: str) -> RecordRow | None:
+    """The newest version, or None where the record was never written."""
+    query = (
+        select(record_table)
+        .where(_c.tenant == tenant, _c.noun == noun, _c.canonical_id == canonical_id)
+        .order_by(_c.version.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    return RecordRow(**row) if row else None
+
+
+def latest_of(connection: Connection, tenant: str, *, noun: str, canonical_ids: Iterable[str]) -> dict[str, RecordRow]:
+    """The newest version of many records at once, by canonical id; records never written are absent."""
+    every = list(dict.fromkeys(canonical_ids))
+    found: dict[str, RecordRow] = {}
+    for start in range(0, len(every), _CHUNK):
+        newest = (
+            select(_c.canonical_id.label("id"), func.max(_c.version).label("newest"))
+            .where(_c.tenant == tenant, _c.noun == noun, _c.canonical_id.in_(every[start : start + _CHUNK]))
+            .group_by(_c.canonical_id)
+            .subquery()
+        )
+        query = select(record_table).join(
+            newest,
+            and_(_c.tenant == tenant, _c.noun == noun, _c.canonical_id == newest.c.id, _c.version == newest.c.newest),
+        )
+        found.update((row["canonical_id"], RecordRow(**row)) for row in connection.execute(query).mappings())
+    return found
+
+
+def history(connection: Connection, tenant: str, *, noun: str, canonical_id: str) -> list[RecordRow]:
+    """Every version, oldest first."""
+    query = (
+        select(record_table)
+        .where(_c.tenant == tenant, _c.noun == noun, _c.canonical_id == canonical_id)
+        .order_by(_c.version)
+    )
+    return [RecordRow(**row) for row in connection.execute(query).mappings()]
