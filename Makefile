@@ -10,8 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # A virtual environment made without its own pip is filled by the pip of the system.
-PIP = $(if $(wildcard $(BIN)/pip),$(BIN)/python -m pip,$(PYTHON) -m pip --python $(BIN)/python)
-PIP_INSTALL = $(PIP) install --quiet --disable-pip-version-check
+PIP := $$(test -x $(BIN)/pip && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
+PIP_INSTALL := $(PIP) install --quiet --disable-pip-version-check
 WORKERS ?= 2
 # The type checker comes from the lock; it need not ask anyone whether a newer one exists.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
