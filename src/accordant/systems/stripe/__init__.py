@@ -1,0 +1,130 @@
+"""Stripe Billing: customers and yearly subscriptions, billed by invoice."""
+
+from typing import Any
+
+from accordant.canonical.operation import EffectClass
+from accordant.connector.auth import BearerToken
+from accordant.connector.capabilities import Assumption, Capability, Connector, ConnectionSettings, SandboxSeed
+from accordant.connector.manners import Manners
+from accordant.kernel.errors import Misconfigured
+from accordant.systems.stripe.client import KEY_LIFE_S, StripeBilling, explain
+from accordant.systems.stripe.mapping import translate
+from accordant.systems.stripe.webhooks import verify
+
+API_VERSION = "2026-10-28.endive"
+
+__all__ = ["connector"]
+
+
+def _manners(settings: ConnectionSettings) -> Manners:
+    key = settings.credentials.get("secret_key", "")
+    if not key.strip():
+        raise Misconfigured(f"connection {settings.name}: the credential `secret_key` is missing")
+    version = str(settings.options.get("api_version", API_VERSION))
+    return Manners(auth=BearerToken(key), explain=explain, headers={"Stripe-Version": version})
+
+
+def _connect(settings: ConnectionSettings, http: Any) -> StripeBilling:
+    return StripeBilling(settings, http)
+
+
+async def _serve_sandbox(options: Any) -> None:
+    from accordant.connector.sandbox.process import serve_until_signalled
+    from accordant.systems.stripe.sandbox import StripeSandbox
+
+    await serve_until_signalled(StripeSandbox, options)
+
+
+_CAPABILITIES = (
+    Capability(
+        verb="open_customer",
+        kind="customer",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/customers",
+        source="https://docs.stripe.com/api/idempotent_requests",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
+        verb="start_subscription",
+        kind="subscription",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/subscriptions",
+        source="https://docs.stripe.com/api/subscriptions/create",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
+        verb="amend_subscription",
+        kind="subscription",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/subscriptions/{id}",
+        source="https://docs.stripe.com/api/subscriptions/update",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
+        verb="revert_amendment",
+        kind="subscription",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/subscriptions/{id}",
+        source="https://docs.stripe.com/api/subscriptions/update",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
+        verb="end_subscription",
+        kind="subscription",
+        effect_class=EffectClass.UPSERT,
+        request="DELETE /v1/subscriptions/{id}",
+        source="https://docs.stripe.com/api/subscriptions/cancel",
+    ),
+)
+
+_ASSUMPTIONS = (
+    Assumption(
+        about="which refusals an idempotency key keeps",
+        assumed="a parameter that fails validation is not saved under the key (documented); an id that does not exist "
+        "is found out while executing, so its refusal is saved",
+    ),
+    Assumption(
+        about="replayed answers",
+        assumed="they carry `Idempotent-Replayed: true` and `Original-Request`; concurrent use of a key answers 409 "
+        "`idempotency_key_in_use`",
+    ),
+    Assumption(
+        about="webhook retry times",
+        assumed="documented is exponential backoff for up to three days; the nine delays of the sandbox are ours",
+    ),
+    Assumption(
+        about="429 answers",
+        assumed="the limits and the reason header are documented, the wording and the absence of Retry-After are not",
+    ),
+    Assumption(
+        about="quantity updates per subscription and hour",
+        assumed="the sandbox counts every update of a subscription, the real limit only those of quantities",
+    ),
+    Assumption(
+        about="prorations and later invoices",
+        assumed="the sandbox makes the first invoice only: it computes no prorations and finalizes no drafts",
+    ),
+    Assumption(about="inline prices", assumed="the sandbox sends no price.created for a price given as price_data"),
+    Assumption(
+        about="lengths of refusal texts",
+        assumed="wording of validation errors other than resource_missing, Missing email and the key conflict is ours",
+    ),
+)
+
+connector = Connector(
+    vendor="stripe",
+    role="billing",
+    api_version=API_VERSION,
+    manners=_manners,
+    connect=_connect,
+    capabilities=_CAPABILITIES,
+    assumptions=_ASSUMPTIONS,
+    translate=translate,
+    verify=verify,
+    serve_sandbox=_serve_sandbox,
+    sandbox_seed=SandboxSeed(
+        credentials={"secret_key": "sk_test_accordantSandboxKey4Tests"},
+        webhook_secrets=("whsec_accordantSandboxSecret4Tests",),
+        options={"invoice_email": "ar+{customer_id}@billing.example"},
+    ),
+)

@@ -1,0 +1,303 @@
+"""Opens customers and keeps subscriptions in Stripe Billing, each effect once.
+
+Source: https://docs.stripe.com/api/customers, /subscriptions, /idempotent_requests, /pagination, /search; API version
+2026-10-28.endive. Writes are safe by idempotency key for 24 hours; past that, records are found by our ids in their
+metadata on the list endpoints, which show a write at once, while search may lag.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from accordant.canonical.customer import Customer
+from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
+from accordant.canonical.subscription import Subscription, SubscriptionChange
+from accordant.connector.capabilities import ConnectionSettings
+from accordant.connector.http import Answer, Request, VendorHttp, segment
+from accordant.kernel.errors import Misconfigured, Rejected, Unavailable, Unknown
+from accordant.kernel.priority import Priority
+from accordant.systems.stripe import mapping
+from accordant.systems.stripe.readback import ReadBack
+
+KEY_LIFE_S = 86_400.0
+SEARCH_WORST_LAG_S = 7_200
+"""Search may be an hour behind during outages; twice that is read from the list endpoint instead."""
+PAGE = 100
+REPEATED_PAGES_MAX = 5
+FORM = "application/x-www-form-urlencoded"
+Record = dict[str, Any]
+
+
+class StripeBilling:
+    """The Billing port. `options`: `invoice_email` (may hold `{customer_id}`) and `days_until_due`."""
+
+    def __init__(self, settings: ConnectionSettings, http: VendorHttp) -> None:
+        self._name = settings.name
+        self._http = http
+        self._email = str(settings.options.get("invoice_email", ""))
+        self._days_until_due = int(settings.options.get("days_until_due", 30))
+        if "@" not in self._email:
+            message = "Stripe sends invoices only to customers with an e-mail address; set the option `invoice_email`"
+            raise Misconfigured(f"connection {self._name}: {message}, such as ar+{{customer_id}}@example.com")
+        self._read_back = ReadBack(http)
+
+    def open_customer(self, customer: Customer) -> Operation:
+        form = mapping.customer_form(customer, email=self._email.replace("{customer_id}", customer.customer_id))
+
+        async def send(attempt: Attempt) -> Applied:
+            answer = await self._post("/v1/customers", form, attempt)
+            return _applied(answer, "customer", customer.customer_id)
+
+        async def look_up(attempt: Attempt) -> Applied | None:
+            return await self._find_customer(customer.customer_id, attempt.priority)
+
+        return Operation(
+            system="billing",
+            connection=self._name,
+            verb="open_customer",
+            kind="customer",
+            business_id=customer.customer_id,
+            effect_class=EffectClass.NATIVE_KEY,
+            command=customer,
+            send=send,
+            look_up=look_up,
+            expected=mapping.customer_expected(customer),
+            key_life_s=KEY_LIFE_S,
+            master_data=True,
+        )
+
+    def start_subscription(self, subscription: Subscription, *, account: Receipt) -> Operation:
+        form = [
+            ("customer", account.native_id),
+            ("collection_method", "send_invoice"),
+            ("days_until_due", str(self._days_until_due)),
+            ("proration_behavior", "none"),
+            *mapping.terms_form(subscription),
+        ]
+
+        async def send(attempt: Attempt) -> Applied:
+            answer = await self._post("/v1/subscriptions", form, attempt)
+            return _applied(answer, "subscription", subscription.subscription_id)
+
+        async def look_up(attempt: Attempt) -> Applied | None:
+            query = (("customer", account.native_id), ("status", "all"))
+            async for record, answer in self._list("/v1/subscriptions", query, attempt.priority):
+                if _metadata(record).get("subscription_id") == subscription.subscription_id:
+                    return _applied(answer, "subscription", subscription.subscription_id, record)
+            return None
+
+        return Operation(
+            system="billing",
+            connection=self._name,
+            verb="start_subscription",
+            kind="subscription",
+            business_id=subscription.subscription_id,
+            effect_class=EffectClass.NATIVE_KEY,
+            command={"subscription": subscription, "account": account.native_id},
+            send=send,
+            look_up=look_up,
+            expected=mapping.subscription_expected(subscription),
+            key_life_s=KEY_LIFE_S,
+        )
+
+    def amend_subscription(self, change: SubscriptionChange, *, existing: Receipt) -> Operation:
+        return self._reprice("amend_subscription", change.subscription, existing)
+
+    def revert_amendment(self, change: SubscriptionChange, *, existing: Receipt) -> Operation:
+        return self._reprice("revert_amendment", change.before, existing)
+
+    def end_subscription(self, subscription: Subscription, *, existing: Receipt) -> Operation:
+        """Cancelling sets a state; keys count on POST only, and a cancelled subscription answers 404."""
+        path = f"/v1/subscriptions/{segment(existing.native_id)}"
+        query = (("invoice_now", "false"), ("prorate", "false"))
+        expected = mapping.subscription_expected(subscription, status="ended")
+
+        async def send(attempt: Attempt) -> Applied:
+            answer = await self._http.write(Request("DELETE", path, query, accept=frozenset({404})), attempt=attempt)
+            if answer.status != 404:
+                return _applied(answer, "subscription", subscription.subscription_id)
+            ended = await look_up(attempt)
+            if ended is None:
+                raise explain(answer)
+            return ended
+
+        async def look_up(attempt: Attempt) -> Applied | None:
+            answer = await self._http.read(Request("GET", path, accept=frozenset({404})), priority=attempt.priority)
+            if answer.status == 404 or _record(answer).get("status") != "canceled":
+                return None
+            return _applied(answer, "subscription", subscription.subscription_id)
+
+        return Operation(
+            system="billing",
+            connection=self._name,
+            verb="end_subscription",
+            kind="subscription",
+            business_id=subscription.subscription_id,
+            effect_class=EffectClass.UPSERT,
+            command={"subscription": subscription, "native_id": existing.native_id},
+            send=send,
+            look_up=look_up,
+            expected=expected,
+        )
+
+    async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
+        """What Stripe holds now, by native id; see `readback`."""
+        return await self._read_back.facts(kind, [ref.native_id for ref in refs])
+
+    def _reprice(self, verb: str, terms: Subscription, /, existing: Receipt) -> Operation:
+        """Bring the one item to the given quantity and price; nothing is prorated."""
+        path = f"/v1/subscriptions/{segment(existing.native_id)}"
+        expected = mapping.subscription_expected(terms)
+
+        async def send(attempt: Attempt) -> Applied:
+            item_id = existing.facts.get("billing_item") or await self._item_of(path, attempt.priority)
+            form = [("items[0][id]", item_id), ("proration_behavior", "none"), *mapping.terms_form(terms)]
+            return _applied(await self._post(path, form, attempt), "subscription", terms.subscription_id)
+
+        async def look_up(attempt: Attempt) -> Applied | None:
+            request = Request("GET", path, (("expand[]", "customer"),), accept=frozenset({404}))
+            answer = await self._http.read(request, priority=attempt.priority)
+            if answer.status == 404 or mapping.subscription_facts(_record(answer)) != expected:
+                return None
+            return _applied(answer, "subscription", terms.subscription_id)
+
+        return Operation(
+            system="billing",
+            connection=self._name,
+            verb=verb,
+            kind="subscription",
+            business_id=terms.subscription_id,
+            effect_class=EffectClass.NATIVE_KEY,
+            command={"subscription": terms, "native_id": existing.native_id},
+            send=send,
+            look_up=look_up,
+            expected=expected,
+            key_life_s=KEY_LIFE_S,
+        )
+
+    async def _post(self, path: str, form: mapping.Fields, attempt: Attempt) -> Answer:
+        """Send a form under the attempt's key.
+
+        Raises:
+            Unknown: also when Stripe repeats a 5xx that it saved under the key: sending again cannot help, `look_up`
+                can (`detail["replayed"]` is true, code `vendor.replayed_failure`).
+        """
+        headers = {"Idempotency-Key": attempt.key}
+        body = urlencode(form).encode()
+        request = Request(
+            "POST", path, headers=headers, body=body, content_type=FORM, accept=frozenset({500, 502, 503, 504})
+        )
+        answer = await self._http.write(request, attempt=attempt)
+        if answer.status >= 500:
+            raise _server_error(answer)
+        return answer
+
+    async def _item_of(self, path: str, priority: Priority) -> str:
+        """The id of a subscription's first item, where the receipt does not know it."""
+        record = _record(await self._http.read(Request("GET", path), priority=priority))
+        return str(record["items"]["data"][0]["id"])
+
+    async def _find_customer(self, customer_id: str, priority: Priority) -> Applied | None:
+        """By metadata: on the list for whatever search may not see yet, then by search.
+
+        The list is newest first, so that records more than two hours older than the newest one, and therefore more
+        than two hours old, are left to the search. Where search is not offered (404 or 400, India), all are listed.
+        """
+        horizon_s: int | None = None
+        async for record, answer in self._list("/v1/customers", (), priority):
+            if _metadata(record).get("customer_id") == customer_id:
+                return _applied(answer, "customer", customer_id, record)
+            created_s = int(record["created"])
+            horizon_s = created_s - SEARCH_WORST_LAG_S if horizon_s is None else horizon_s
+            if created_s < horizon_s:
+                break
+        else:
+            return None
+        query = f"metadata['customer_id']:'{_quoted(customer_id)}'"
+        request = Request("GET", "/v1/customers/search", (("query", query),), accept=frozenset({400, 403, 404}))
+        answer = await self._http.read(request, priority=priority)
+        if answer.status == 200:
+            found = cast(list[Record], _record(answer)["data"])
+            hits = (record for record in found if _metadata(record).get("customer_id") == customer_id)
+            return next((_applied(answer, "customer", customer_id, record) for record in hits), None)
+        async for record, page in self._list("/v1/customers", (), priority):
+            if _metadata(record).get("customer_id") == customer_id:
+                return _applied(page, "customer", customer_id, record)
+        return None
+
+    async def _list(
+        self, path: str, query: tuple[tuple[str, str], ...], priority: Priority, /
+    ) -> AsyncIterator[tuple[Record, Answer]]:
+        """All records of a listing with the page they came on, newest first."""
+        cursor: str | None = None
+        repeated = 0
+        while True:
+            paging = (("limit", str(PAGE)), *((("starting_after", cursor),) if cursor else ()))
+            answer = await self._http.read(Request("GET", path, (*query, *paging)), priority=priority)
+            page = _record(answer)
+            records = cast(list[Record], page["data"])
+            for record in records:
+                yield record, answer
+            if not page["has_more"] or not records:
+                return
+            repeated = repeated + 1 if records[-1]["id"] == cursor else 0
+            if repeated > REPEATED_PAGES_MAX:
+                raise Unavailable(f"{path} repeats the page after {cursor}; the listing does not end")
+            cursor = str(records[-1]["id"])
+
+
+def explain(answer: Answer) -> Rejected | Unknown | Unavailable:
+    """The error that a refusal means; key conflicts are told apart from business refusals."""
+    body = answer.json_or_none()
+    error = cast(Record, body.get("error") or {}) if isinstance(body, dict) else {}  # pyright: ignore[reportUnknownMemberType]
+    code = str(error.get("code") or error.get("type") or answer.status)
+    detail = {"status": answer.status, "code": code, "field": error.get("param")}
+    detail["request_id"] = answer.headers.get("request-id")
+    if code == "idempotency_key_in_use":
+        return Unknown("Stripe is still working on an earlier request with this key", detail=detail)
+    message = str(error.get("message") or answer.excerpt)
+    if code in ("lock_timeout", "idempotency_error") and answer.status != 400:
+        return Unavailable(f"Stripe could not take it just now: {message}", detail=detail)
+    return Rejected(f"Stripe refused: {message}", detail=detail)
+
+
+def _server_error(answer: Answer) -> Unknown:
+    replayed = answer.headers.get("idempotent-replayed") == "true"
+    detail = {"status": answer.status, "replayed": replayed, "request_id": answer.headers.get("request-id")}
+    if replayed:
+        message = f"Stripe repeats the {answer.status} it saved under this key; the record must be looked up"
+        return Unknown(message, code="vendor.replayed_failure", detail=detail)
+    return Unknown(f"Stripe answered {answer.status}; whether it was applied is not known", detail=detail)
+
+
+def _applied(answer: Answer, kind: str, business_id: str, record: Record | None = None, /) -> Applied:
+    """The receipt of a record; its item's id is kept for amendments."""
+    found = _record(answer) if record is None else record
+    facts: dict[str, str] = {}
+    if kind == "subscription":
+        items: Sequence[Mapping[str, Any]] = found["items"]["data"]
+        facts["billing_item"] = str(items[0]["id"])
+    receipt = Receipt(kind=kind, native_id=str(found["id"]), business_id=business_id, facts=facts)
+    return Applied(
+        receipt=receipt,
+        status=answer.status,
+        request_sha256=answer.request_sha256,
+        response_sha256=answer.response_sha256,
+    )
+
+
+def _record(answer: Answer) -> Record:
+    """The object in an answer; anything else leaves the outcome of a write unknown."""
+    body = answer.json()
+    if isinstance(body, dict) and ("id" in body or "data" in body):
+        return cast(Record, body)
+    message = f"Stripe's answer is not an object: {answer.excerpt}"
+    raise Unknown(message) if answer.wrote else Unavailable(message)
+
+
+def _metadata(record: Record) -> Record:
+    return cast(Record, record.get("metadata") or {})
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")

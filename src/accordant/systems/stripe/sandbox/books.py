@@ -1,0 +1,190 @@
+"""Everything the sandbox holds, and what a write to it means for the ledger and for who is told.
+
+Source: https://docs.stripe.com/api/events, https://docs.stripe.com/webhooks (API version 2026-10-28.endive).
+"""
+
+import hmac
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from accordant.connector.sandbox import Call, Change, Delivery, Kit, LaggedStore, Record, RetryPolicy, WebhookSender
+from accordant.systems.stripe.mapping import from_stripe
+from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, new_id
+from accordant.systems.stripe.sandbox.shelf import Shelf, metadata_indexes
+
+SEARCH_LAG_S = 1.0
+"""Documented as less than a minute; the `index_lag` fault or the setting `search_lag_s` make it longer."""
+
+RETRIES = RetryPolicy(
+    delays_s=(300, 1_800, 7_200, 18_000, 36_000, 43_200, 43_200, 43_200, 43_200), timeout_s=20.0, concurrency=16
+)
+"""Nine retries within three days, further and further apart."""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """One event that a write causes."""
+
+    type: str
+    record: Record
+    previous: Record | None = None
+
+
+class Books:
+    """The objects by kind, the events, and the sender of webhooks."""
+
+    def __init__(self, kit: Kit) -> None:
+        self.kit = kit
+        self.customers = self._shelf("customer", "customers")
+        self.subscriptions = self._shelf("subscription", "subscriptions", group_of=lambda record: record["customer"])
+        self.invoices = self._shelf("invoice", "invoices", group_of=lambda record: record["customer"])
+        self.products = self._shelf("product", "products")
+        self.prices = self._shelf("price", "prices")
+        self.events = self._shelf("event", "events", searchable=False)
+        self.endpoints = self._shelf("webhook endpoint", "webhook_endpoints", searchable=False)
+        self.item_owner: dict[str, str] = {}
+        """Subscription id by subscription item id."""
+        self.secrets: dict[str, str] = {}
+        """Signing secret by webhook endpoint id; shown once, when the endpoint is made."""
+        self.sender = WebhookSender(RETRIES, sign, clock=kit.clock, faults=kit.faults)
+
+    def now_s(self) -> int:
+        return int(self.kit.clock.now_s())
+
+    def new_id(self, prefix: str) -> str:
+        return new_id(prefix, self.kit.rng)
+
+    def tell(self, call: Call, told: Iterable[Told]) -> None:
+        """Keep the events and send them to every endpoint that wants them."""
+        request = {"id": call.request.get("stripe_request_id"), "idempotency_key": call.headers.get("Idempotency-Key")}
+        for one in told:
+            data: Record = {"object": one.record}
+            if one.previous is not None:
+                data["previous_attributes"] = one.previous
+            targets = [endpoint for endpoint in self.endpoints.values() if _wants(endpoint, one.type)]
+            event: Record = {
+                **{"id": self.new_id("evt_1"), "object": "event", "api_version": API_VERSION, "created": self.now_s()},
+                **{"data": data, "livemode": False, "pending_webhooks": len(targets), "request": request},
+                "type": one.type,
+            }
+            self.events.put(event)
+            for endpoint in targets:
+                self._send(endpoint, event)
+
+    def _send(self, endpoint: Record, event: Record) -> None:
+        version = endpoint["api_version"] or API_VERSION
+        shown = as_of(version, {**event, "api_version": version})
+        body = msgspec.json.format(msgspec.json.encode(shown), indent=2)
+        secret = self.secrets[endpoint["id"]]
+        self.sender.send(Delivery(url=endpoint["url"], topic=f"webhook.{event['type']}", body=body, secret=secret))
+
+    def _shelf(
+        self, word: str, path: str, *, searchable: bool = True, group_of: Callable[[Record], str] | None = None
+    ) -> Shelf:
+        indexes = metadata_indexes() if searchable else {}
+        slowest_s = float(self.kit.settings.get("search_lag_s", SEARCH_LAG_S)) if searchable else 0.0
+        operation = f"{word}.search"
+        store = LaggedStore(
+            clock=self.kit.clock, lag_s=lambda: max(slowest_s, self.kit.faults.lag_s(operation)), indexes=indexes
+        )
+        return Shelf(self.kit, store, word=word, url=f"/v1/{path}", group_of=group_of)
+
+
+def sign(delivery: Delivery, now: datetime, attempt: int) -> dict[str, str]:
+    """Every attempt is signed anew, with its own time."""
+    signed_at = str(int(now.timestamp()))
+    mac = hmac.new(delivery.secret.encode(), signed_at.encode() + b"." + delivery.body, sha256)
+    return {"Stripe-Signature": f"t={signed_at},v1={mac.hexdigest()}"}
+
+
+def amount_of(subscription: Record) -> int:
+    """What one period costs, in the vendor's smallest unit."""
+    return sum(int(item["price"]["unit_amount"]) * int(item["quantity"]) for item in subscription["items"]["data"])
+
+
+def customer_change(change: Any, record: Record) -> Change:
+    metadata = record["metadata"]
+    return Change(
+        kind="customer",
+        change=change,
+        native_id=record["id"],
+        business_id=metadata.get("customer_id"),
+        body=record,
+    )
+
+
+def subscription_change(change: Any, record: Record) -> Change:
+    money = from_stripe(amount_of(record), record["currency"])
+    return Change(
+        kind="subscription",
+        change=change,
+        native_id=record["id"],
+        business_id=record["metadata"].get("subscription_id"),
+        amount_minor=money.amount_minor,
+        currency=money.currency,
+        body=record,
+    )
+
+
+def invoice_change(invoice: Record, subscription: Record) -> Change:
+    money = from_stripe(int(invoice["total"]), invoice["currency"])
+    return Change(
+        kind="invoice",
+        change="create",
+        native_id=invoice["id"],
+        business_id=subscription["metadata"].get("subscription_id"),
+        amount_minor=money.amount_minor,
+        currency=money.currency,
+        body=invoice,
+    )
+
+
+def catalog_change(change: Any, record: Record) -> Change:
+    """Products, prices and webhook endpoints carry no business id of a transaction."""
+    return Change(kind=record["object"], change=change, native_id=record["id"], body=record)
+
+
+def canonical_dump(books: Books) -> dict[str, list[Record]]:
+    """What the business sees: our ids, no native ids, no times, sorted."""
+    names = {record["id"]: record["metadata"].get("customer_id", "") for record in books.customers.values()}
+    customers = [
+        {
+            **{"business_id": names[record["id"]], "name": record["name"]},
+            "country": (record["address"] or {}).get("country"),
+            **{field: record["metadata"].get(field) for field in ("legal_entity", "parent_id", "tax_id")},
+        }
+        for record in books.customers.values()
+    ]
+    subscriptions = [_subscription_line(record, names) for record in books.subscriptions.values()]
+    invoices: list[Record] = []
+    for record in books.invoices.values():
+        money = from_stripe(int(record["total"]), record["currency"])
+        owner = record["parent"]["subscription_details"]["metadata"].get("subscription_id", "")
+        amounts = {"amount_minor": money.amount_minor, "currency": money.currency}
+        invoices.append({"business_id": owner, "customer": names.get(record["customer"], ""), **amounts})
+    return {"customer": _sorted(customers), "invoice": _sorted(invoices), "subscription": _sorted(subscriptions)}
+
+
+def _subscription_line(record: Record, names: dict[str, str]) -> Record:
+    metadata = record["metadata"]
+    money = from_stripe(amount_of(record), record["currency"])
+    items: list[Record] = record["items"]["data"]
+    return {
+        **{"business_id": metadata.get("subscription_id", ""), "customer": names.get(record["customer"], "")},
+        **{"product": ",".join(item["price"]["product"] for item in items), "amount_minor": money.amount_minor},
+        **{"currency": money.currency, "quantity": sum(item["quantity"] for item in items)},
+        "status": record["status"],
+        **{field: metadata.get(field) for field in ("opportunity_id", "starts_on", "ends_on")},
+        "quantity_sold": metadata.get("quantity"),
+    }
+
+
+def _sorted(records: Sequence[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: msgspec.json.encode(record, order="sorted"))
+
+
+def _wants(endpoint: Record, topic: str) -> bool:
+    return endpoint["status"] == "enabled" and not {"*", topic}.isdisjoint(endpoint["enabled_events"])

@@ -1,0 +1,75 @@
+"""Proves that a delivery was signed by Stripe with a secret of ours, recently.
+
+Source: https://docs.stripe.com/webhooks#verify-manually (scheme v1, tolerance 300 s), API version 2026-10-28.endive.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+
+from accordant.connector.capabilities import Delivery
+from accordant.connector.strict_json import decode
+from accordant.kernel.errors import Malformed, Unverified
+
+HEADER = "stripe-signature"
+TOLERANCE_S = 300
+HEADER_CHARS_MAX = 4096
+SIGNATURES_MAX = 32
+_SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_TIME = re.compile(r"[0-9]{1,12}", re.ASCII)
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], received_at_s: int) -> Delivery:
+    """Check the signature over the raw bytes, then the age; the event's id is the delivery's.
+
+    Raises:
+        Unverified: no secret, no or a wrong signature, signed more than 300 s from now, or no event id.
+    """
+    keys = [secret.encode("utf-8", "surrogatepass") for secret in secrets if secret.strip()]
+    if not keys:
+        raise Unverified("no signing secret is configured for this connection, so every delivery is refused")
+    signed_at, signatures = _read(headers.get(HEADER, ""))
+    payload = signed_at.encode() + b"." + body
+    matched = False
+    for key in keys:
+        expected = hmac.new(key, payload, sha256).hexdigest().encode()
+        for signature in signatures:
+            # No early exit: the time taken says nothing about which secret or signature matched.
+            matched |= hmac.compare_digest(expected, signature)
+    if not matched:
+        raise Unverified("the signature does not match the body and any configured secret")
+    if abs(received_at_s - int(signed_at)) > TOLERANCE_S:
+        raise Unverified(f"signed more than {TOLERANCE_S} seconds from now; a replay, or a clock that is wrong")
+    return Delivery(delivery_id=_event_id(body))
+
+
+def _read(header: str) -> tuple[str, list[bytes]]:
+    """The signing time as written, and the v1 signatures."""
+    if not header or len(header) > HEADER_CHARS_MAX or not header.isascii():
+        raise Unverified("the Stripe-Signature header is missing or unreadable")
+    times: list[str] = []
+    signatures: list[bytes] = []
+    for part in header.split(","):
+        name, _, value = part.partition("=")
+        if name == "t":
+            times.append(value)
+        elif name == "v1" and _SIGNATURE.fullmatch(value):
+            signatures.append(value.encode())
+    if len(times) != 1 or not _TIME.fullmatch(times[0]) or times[0] != str(int(times[0])):
+        raise Unverified("the Stripe-Signature header names no signing time")
+    if not signatures or len(signatures) > SIGNATURES_MAX:
+        raise Unverified("the Stripe-Signature header carries no usable v1 signature")
+    return times[0], signatures
+
+
+def _event_id(body: bytes) -> str:
+    """The `evt_…` of a body that is proved authentic."""
+    try:
+        event: object = decode(body)
+    except Malformed as error:
+        raise Unverified(f"the signed body is not a readable event: {error.message}") from error
+    found: object = event.get("id") if isinstance(event, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if not isinstance(found, str) or not 0 < len(found) <= 255:
+        raise Unverified("the signed body names no event id")
+    return found
