@@ -1,1 +1,82 @@
-"""Oracle NetSuite keeps the books."""
+"""NetSuite keeps the books: one customer per customer, one sales order per deal."""
+
+from accordant.connector.capabilities import Assumption, Connector, SandboxSeed
+from accordant.systems.netsuite.client import CAPABILITIES, connect
+from accordant.systems.netsuite.client.manners import manners
+from accordant.systems.netsuite.mapping import translate
+from accordant.systems.netsuite.sandbox import ACCESS, serve_until_cancelled
+from accordant.systems.netsuite.sandbox.setup import CURRENCIES
+from accordant.systems.netsuite.webhooks import verify
+
+__all__ = ["connector"]
+
+connector = Connector(
+    vendor="netsuite",
+    role="erp",
+    api_version="2026.1",
+    manners=manners,
+    connect=connect,
+    capabilities=CAPABILITIES,
+    assumptions=(
+        Assumption(
+            about="PUT eid: of a record that exists",
+            assumed="it answers 204 with the same Location as an insert, changes only the properties sent, and takes "
+            "`replace`; contract marks salesOrder as written by analogy",
+        ),
+        Assumption(
+            about="inactive customer, item or subsidiary",
+            assumed="refused like an unknown one: 400 INVALID_CONTENT with the path of the reference",
+        ),
+        Assumption(
+            about="closed period",
+            assumed="the sandbox refuses an order dated in it; in NetSuite an order posts nothing, so that this needs "
+            "an account's own script or workflow",
+        ),
+        Assumption(
+            about="subsidiary of an order",
+            assumed="it must be the customer's primary one (Multi-Subsidiary Customer is off)",
+        ),
+        Assumption(
+            about="closing an order",
+            assumed="isClosed on every line sent with replace=item sets status H, as `update` does in SOAP",
+        ),
+        Assumption(
+            about="price level -1",
+            assumed="a line with it keeps the amount sent",
+        ),
+        Assumption(
+            about="foreigntotal, total",
+            assumed="equal to the sum of the line amounts: no tax, no shipping cost on these orders",
+        ),
+        Assumption(
+            about="429",
+            assumed="code CONCURRENCY_LIMIT_EXCEEDED and no Retry-After; no page of the vendor shows the answer",
+        ),
+        Assumption(
+            about="error texts",
+            assumed="wording and codes other than INVALID_LOGIN and INVALID_CONTENT, and o:errorUrl of a 404",
+        ),
+        Assumption(about="lengths", assumed="companyName 83, otherRefNum 45 and memo 999 characters"),
+        Assumption(about="company names", assumed="auto-generated numbering is on: two customers may share a name"),
+        Assumption(about="SuiteQL", assumed="it sees a write at once; row order without ORDER BY is that of the ids"),
+        Assumption(
+            about="property names",
+            assumed="the sandbox keeps properties it does not know, whatever X-NetSuite-PropertyNameValidation says",
+        ),
+    ),
+    translate=translate,
+    verify=verify,
+    serve_sandbox=serve_until_cancelled,
+    sandbox_seed=SandboxSeed(
+        credentials={
+            "consumer_key": ACCESS.consumer_key,
+            "consumer_secret": ACCESS.consumer_secret,
+            "token_id": ACCESS.token_id,
+            "token_secret": ACCESS.token_secret,
+        },
+        options={
+            "account_id": ACCESS.account,
+            "currency_ids": {code: number for number, code in CURRENCIES.items()},
+        },
+    ),
+)

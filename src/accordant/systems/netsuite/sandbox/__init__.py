@@ -3,6 +3,7 @@
 Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/book_1559132836.html (SuiteTalk REST, 2026.1)
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -20,6 +21,7 @@ from accordant.connector.sandbox import (
     SandboxOptions,
     Write,
     run,
+    serve,
 )
 from accordant.connector.sandbox.vendor import System
 from accordant.systems.netsuite.sandbox import answers, setup, suiteql, views
@@ -183,6 +185,12 @@ class NetSuite(Sandbox):
         if table == "item":
             return any(line["item"] == record_id for order in orders for line in order["item"])
         return any(order.get(columns[table]) == record_id for order in orders)
+
+
+async def serve_until_cancelled(options: SandboxOptions) -> None:
+    """Answer requests until the task is cancelled."""
+    async with serve(NetSuite, options):
+        await asyncio.Event().wait()
 
 
 def _type(call: Call) -> RecordType:
