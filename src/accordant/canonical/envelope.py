@@ -18,6 +18,10 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     producer: ClassVar[str]
     """The role that alone may tell this fact: crm, billing, erp, support or accordant."""
 
+    def as_correction(self) -> "Fact":
+        """The fact to tell when the same record says something else than before."""
+        return self
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The envelope of a fact: CloudEvents attributes, and ours as extensions (lower case, letters and digits)."""

@@ -89,6 +89,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """How long the vendor remembers the key (class A)."""
     settle_s: float = 0.0
     """How long a lookup may lag behind a write (class A past its key's life, and class C)."""
+    notice: bool = False
+    """Only tells where something stands and changes no business record; never counts as a transaction's effect."""
     master_data: bool = False
     """Creates master data: keyed by the canonical id instead of the transaction."""
 

@@ -36,6 +36,9 @@ class OpportunityWon(Fact, frozen=True, kw_only=True):
 
     opportunity: Opportunity
 
+    def as_correction(self) -> Fact:
+        return OpportunityCorrected(opportunity=self.opportunity)
+
 
 class OpportunityCorrected(Fact, frozen=True, kw_only=True):
     """Sales changed a deal after it was closed."""

@@ -78,6 +78,7 @@ event_table = Table(
     Column("content", Text, nullable=False),
     Column("data", Text, nullable=False),
 )
+Index("event_subject", event_table.c.subject)
 
 
 class WatermarkRow(msgspec.Struct, frozen=True, kw_only=True):

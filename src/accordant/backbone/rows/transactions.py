@@ -28,6 +28,8 @@ class TransactionRow(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     state: str
     waiting_for: str
+    expects_type: str
+    expects_subject: str
     due_rank: int | None
     wake_at_ms: int | None
     estate_version: int
@@ -58,6 +60,8 @@ transaction_table = Table(
     Column("priority", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("waiting_for", Text, nullable=False),
+    Column("expects_type", Text, nullable=False),
+    Column("expects_subject", Text, nullable=False),
     Column("due_rank", BigInteger),
     Column("wake_at_ms", BigInteger),
     Column("estate_version", Integer, nullable=False),
@@ -77,6 +81,7 @@ Index("transaction_wakes", _tx.wake_at_ms, **only_where("wake_at_ms IS NOT NULL"
 Index("transaction_queue", _tx.lane, _tx.lane_seq, **only_where("turn = 0"))
 Index("transaction_head", _tx.lane, unique=True, **only_where("turn = 1"))
 Index("transaction_open", _tx.state, **only_where("state <> 'completed'"))
+Index("transaction_expects", _tx.expects_subject, **only_where("expects_subject <> ''"))
 Index("transaction_subject", _tx.subject)
 Index("transaction_event", _tx.event_id)
 

@@ -1,0 +1,97 @@
+"""Finding what is due: one page at a time, so that memory does not grow with the backlog."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select, text
+
+from accordant.backbone.engine.port import Due
+from accordant.backbone.rows import (
+    EffectRow,
+    MemoRow,
+    TransactionRow,
+    effect_table,
+    event_table,
+    memo_table,
+    transaction_table,
+)
+from accordant.backbone.transaction import History
+
+_tx = transaction_table.c
+_IN_CHUNK = 500
+
+
+def due_page(connection: Connection, *, limit: int, leave_out: frozenset[str] = frozenset()) -> list[Due]:
+    """The most urgent due transactions with their events and histories, without those already in hand."""
+    query = (
+        select(transaction_table, event_table.c.type.label("event_type"), event_table.c.data.label("event_data"))
+        .join(event_table, event_table.c.event_id == _tx.event_id)
+        .where(_tx.due_rank.is_not(None))
+        .order_by(_tx.due_rank)
+        .limit(limit + len(leave_out))
+    )
+    rows = [row._mapping for row in connection.execute(query)]  # pyright: ignore[reportPrivateUsage]
+    fresh = [row for row in rows if row["transaction_id"] not in leave_out][:limit]
+    return _with_history(connection, fresh)
+
+
+def one_due(connection: Connection, transaction_id: str) -> Due | None:
+    """One transaction, due or not, with everything a drive needs."""
+    query = (
+        select(transaction_table, event_table.c.type.label("event_type"), event_table.c.data.label("event_data"))
+        .join(event_table, event_table.c.event_id == _tx.event_id)
+        .where(_tx.transaction_id == transaction_id)
+    )
+    found = _with_history(connection, [row._mapping for row in connection.execute(query)])  # pyright: ignore[reportPrivateUsage]
+    return found[0] if found else None
+
+
+def _with_history(connection: Connection, rows: Sequence[Any]) -> list[Due]:
+    ids = [row["transaction_id"] for row in rows]
+    memos: dict[str, dict[str, MemoRow]] = {}
+    effects: dict[str, dict[str, EffectRow]] = {}
+    for start in range(0, len(ids), _IN_CHUNK):
+        chunk = ids[start : start + _IN_CHUNK]
+        for found in connection.execute(select(memo_table).where(memo_table.c.transaction_id.in_(chunk))):
+            memo = MemoRow(**found._mapping)  # pyright: ignore[reportPrivateUsage]
+            memos.setdefault(memo.transaction_id, {})[memo.name] = memo
+        query = select(effect_table).where(effect_table.c.transaction_id.in_(chunk)).order_by(effect_table.c.version)
+        for found in connection.execute(query):
+            effect = EffectRow(**found._mapping)  # pyright: ignore[reportPrivateUsage]
+            effects.setdefault(effect.transaction_id, {})[effect.name] = effect
+    return [
+        Due(
+            row=TransactionRow(**{name: row[name] for name in TransactionRow.__struct_fields__}),
+            event_type=row["event_type"],
+            event_data=row["event_data"],
+            history=History(
+                memos=memos.get(row["transaction_id"], {}), effects=effects.get(row["transaction_id"], {})
+            ),
+        )
+        for row in rows
+    ]
+
+
+WAKE_SLEEPERS = """
+UPDATE business_transaction
+SET due_rank = opened_at_ms, wake_at_ms = NULL, state = CASE state WHEN 'waiting' THEN 'running' ELSE state END
+WHERE wake_at_ms IS NOT NULL AND wake_at_ms <= CAST(:p AS BIGINT)
+"""
+"""Makes due what has waited long enough; the parameter is the present instant in milliseconds, as text."""
+
+FOLLOW_UPS = {"wake_sleepers": WAKE_SLEEPERS}
+
+
+def next_wake_ms(connection: Connection) -> int | None:
+    """The instant at which the next sleeper wakes."""
+    return connection.execute(select(func.min(_tx.wake_at_ms)).where(_tx.wake_at_ms.is_not(None))).scalar()
+
+
+def stranded(connection: Connection) -> int:
+    """Transactions that nothing will ever wake: neither due, nor asleep, nor queued, nor in a person's hands."""
+    return connection.execute(
+        text(
+            "SELECT count(*) FROM business_transaction WHERE state IN ('running', 'waiting')"
+            " AND due_rank IS NULL AND wake_at_ms IS NULL AND turn <> 0 AND waiting_for NOT IN ('approval', 'event')"
+        )
+    ).scalar_one()

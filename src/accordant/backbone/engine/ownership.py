@@ -1,0 +1,111 @@
+"""One owner per database: a second process that would drive the same transactions is refused."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from accordant.kernel.database import Database
+from accordant.kernel.errors import Refused
+from accordant.kernel.ids import digest
+
+
+class Ownership(Protocol):
+    """The right to drive the transactions of one database."""
+
+    async def take(self) -> None:
+        """Raises Refused when another process has it."""
+        ...
+
+    async def release(self) -> None: ...
+
+
+def ownership_of(database: Database, *, on_lost: Callable[[], None]) -> Ownership:
+    """A lock on a file beside SQLite's, or an advisory lock in PostgreSQL."""
+    if database.is_sqlite:
+        return _FileLock(Path(f"{database.url.database}.owner"))
+    return _AdvisoryLock(database, on_lost)
+
+
+def _taken(what: str) -> Refused:
+    return Refused(
+        f"another process already drives this database ({what})",
+        code="engine.owned",
+        hint="stop it first, or give this one another --state or --db; several workers need engine = dbos",
+    )
+
+
+class _FileLock:
+    """The operating system drops the lock when the process dies, however it dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    async def take(self) -> None:
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as refused:
+            os.close(file)
+            raise _taken(self._path.name) from refused
+        self._file = file
+
+    async def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+class _AdvisoryLock:
+    """Lives as long as its own connection; the connection is watched, and its loss is reported."""
+
+    def __init__(self, database: Database, on_lost: Callable[[], None]) -> None:
+        self._database = database
+        self._on_lost = on_lost
+        self._connection: Any = None
+        self._watch: asyncio.Task[None] | None = None
+        self._key = int(digest("owner", str(database.url.database))[:15], 16)
+
+    async def take(self) -> None:
+        self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        got = self._connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({self._key})").scalar_one()
+        if not got:
+            self._connection.close()
+            self._connection = None
+            raise _taken("advisory lock")
+        self._watch = asyncio.get_running_loop().create_task(self._keep_watch(), name="owner")
+
+    async def release(self) -> None:
+        if self._watch:
+            self._watch.cancel()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def _keep_watch(self) -> None:
+        while True:
+            await asyncio.sleep(2.0)
+            try:
+                await asyncio.to_thread(lambda: self._connection.exec_driver_sql("SELECT 1").scalar_one())
+            except SQLAlchemyError:
+                if not await self._again():
+                    self._on_lost()
+                    return
+
+    async def _again(self) -> bool:
+        """After the server restarted, take the lock again unless somebody else has it."""
+        for _ in range(30):
+            try:
+                self._connection.invalidate()
+                self._connection.close()
+                self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                statement = f"SELECT pg_try_advisory_lock({self._key})"
+                return bool(self._connection.exec_driver_sql(statement).scalar_one())
+            except SQLAlchemyError:
+                await asyncio.sleep(1.0)
+        return False

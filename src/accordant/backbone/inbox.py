@@ -1,0 +1,125 @@
+"""The inbox keeps every delivery as it came, once and for ever, before anyone is told that it arrived."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from accordant.backbone.message import Message
+from accordant.backbone.rows import MessageRow, inbox_table
+from accordant.kernel.clock import Clock
+from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.ids import content_hash, digest
+
+WEBHOOK = "webhook"
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery proved authentic, or one row of a poll."""
+
+    connection: str
+    stream: str
+    delivery_id: str
+    body: bytes
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What keeping did with one arrival."""
+
+    message_id: str
+    new: bool
+    conflict: bool = False
+    """The delivery id was used before for other content."""
+
+
+class Inbox:
+    """Permanent memory of what was delivered."""
+
+    def __init__(self, *, tenant: str, database: Database, writer: Writer, clock: Clock) -> None:
+        self._tenant = tenant
+        self._database = database
+        self._writer = writer
+        self._clock = clock
+        self.on_new: Callable[[], None] = lambda: None
+        self.duplicates = 0
+
+    async def keep(self, arrivals: Sequence[Arrival]) -> list[Kept]:
+        """Commit the arrivals; returns when they are durable, so that a 2xx may follow.
+
+        Raises NotCommitted when the database did not take them: the sender must be asked to come again.
+        """
+        rows = [self._row(arrival) for arrival in arrivals]
+        changes = Changes()
+        for row in rows:
+            changes.add(inbox_table, row)
+        committed = await self._writer.commit(changes)
+        new = [committed.is_new(inbox_table, row.message_id) for row in rows]
+        if any(new):
+            self.on_new()
+        if all(new):
+            return [Kept(row.message_id, True) for row in rows]
+        known = await self._known_hashes([row.message_id for row, is_new in zip(rows, new, strict=True) if not is_new])
+        self.duplicates += len(rows) - sum(new)
+        return [
+            Kept(row.message_id, is_new, known.get(row.message_id, row.body_hash) != row.body_hash)
+            for row, is_new in zip(rows, new, strict=True)
+        ]
+
+    def _row(self, arrival: Arrival) -> MessageRow:
+        body_hash = content_hash(arrival.body)
+        version = "" if arrival.stream == WEBHOOK else body_hash
+        message_id = "msg-" + digest(self._tenant, arrival.connection, arrival.stream, arrival.delivery_id, version)
+        return MessageRow(
+            message_id=message_id,
+            tenant=self._tenant,
+            connection=arrival.connection,
+            stream=arrival.stream,
+            delivery_id=arrival.delivery_id,
+            body=arrival.body,
+            body_hash=body_hash,
+            received_at_ms=self._clock.now_ms(),
+            correlation_id="cor-" + digest("correlation", message_id)[:20],
+            state="kept",
+            note="",
+        )
+
+    async def _known_hashes(self, message_ids: Sequence[str]) -> dict[str, str]:
+        def query(connection: Connection) -> dict[str, str]:
+            columns = inbox_table.c
+            found = connection.execute(
+                select(columns.message_id, columns.body_hash).where(columns.message_id.in_(message_ids))
+            )
+            return {row.message_id: row.body_hash for row in found}
+
+        return await self._database.read(query)
+
+
+def unread(connection: Connection, limit: int) -> list[MessageRow]:
+    """Messages nobody has translated yet, oldest first."""
+    query = (
+        select(inbox_table)
+        .where(inbox_table.c.state == "kept")
+        .order_by(inbox_table.c.received_at_ms, inbox_table.c.message_id)
+        .limit(limit)
+    )
+    return [MessageRow(**row._mapping) for row in connection.execute(query)]  # pyright: ignore[reportPrivateUsage]
+
+
+def message_of(row: MessageRow) -> Message:
+    """The message as a vendor's mapping sees it."""
+    return Message(
+        message_id=row.message_id,
+        tenant=row.tenant,
+        connection=row.connection,
+        stream=row.stream,
+        delivery_id=row.delivery_id,
+        body=row.body,
+        received_at_ms=row.received_at_ms,
+        correlation_id=row.correlation_id,
+    )
+
+
+def counts_by_state(connection: Connection) -> dict[str, int]:
+    """How many messages are kept, published, ignored, superseded and quarantined."""
+    columns = inbox_table.c
+    return {state: n for state, n in connection.execute(select(columns.state, func.count()).group_by(columns.state))}

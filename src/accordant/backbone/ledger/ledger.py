@@ -1,0 +1,255 @@
+"""Carrying out one effect, once: what to do before it is sent, after it was sent, and when nobody knows.
+
+A and B write their row with the next group and do not wait for it: a crash repeats the same key or the same upsert.
+C and D wait until the row is durable, because after a crash it is the only sign that something may have been sent.
+An ambiguous outcome is settled by class: A repeats the key while the vendor remembers it and looks up afterwards, B
+repeats the write, C looks up after the index has settled, D waits for a person.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+from sqlalchemy import Table
+
+from accordant.backbone.ledger import entries
+from accordant.backbone.rows import EffectRow, TransactionRow, effect_table
+from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation, Receipt
+from accordant.kernel.clock import Clock
+from accordant.kernel.database import Changes, Writer
+from accordant.kernel.errors import AccordantError, NonDeterministic, Retryable, Terminal, Unavailable, Unknown
+from accordant.kernel.priority import Priority
+from accordant.telemetry.audit import AuditEntry, record
+
+Keeps = Callable[[Receipt], Sequence[tuple[Table, msgspec.Struct]]]
+REPLAYED_ERROR = "vendor.replayed_error"
+"""Code of an Unknown that the vendor will answer to this key for ever."""
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long one drive keeps trying before the transaction waits for the vendor."""
+
+    tries: int = 5
+    first_pause_s: float = 0.05
+    longest_pause_s: float = 2.0
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One effect of one transaction, as the flow asks for it now."""
+
+    transaction: TransactionRow
+    name: str
+    n: int
+    operation: Operation
+    prior: EffectRow | None
+    """What the ledger knows of it from earlier drives."""
+    changed_input_allowed: bool
+    """The transaction was edited or re-pinned by a person since."""
+    keeps: Keeps | None = None
+    """Rows to commit together with the confirmation, such as the crosswalk entry."""
+
+
+class Ledger:
+    """Sends operations and remembers everything about it."""
+
+    def __init__(
+        self,
+        *,
+        writer: Writer,
+        clock: Clock,
+        rng: random.Random,
+        patience: Patience | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._rng = rng
+        self._patience = patience or Patience()
+        self._sleep = sleep
+        self.in_flight = 0
+        """Effects between their sending and their commit."""
+
+    async def carry_out(self, step: Step) -> EffectRow:
+        """Return the confirmed effect, sending it only if it has not happened.
+
+        Raises Retryable (wait for the vendor), Terminal (refused, or in doubt for class D), NonDeterministic.
+        """
+        effect, ambiguous = self._begin(step)
+        if effect.state == entries.CONFIRMED:
+            return effect
+        self.in_flight += 1
+        try:
+            return await self._until_known(step, effect, ambiguous)
+        finally:
+            self.in_flight -= 1
+
+    def _begin(self, step: Step) -> tuple[EffectRow, bool]:
+        """The effect to work on, and whether an earlier sending may have been applied."""
+        prior, operation = step.prior, step.operation
+        if prior is None:
+            return entries.intend(step.transaction, step.name, operation, n=step.n), False
+        same = prior.input_hash == entries.input_hash(operation)
+        if not same and (prior.state == entries.CONFIRMED or not step.changed_input_allowed):
+            raise NonDeterministic(
+                f"effect {step.name!r} was asked for with another payload than before ({prior.state})",
+                hint="restore the former flow or mapping, or compensate the transaction",
+                detail={"cause": f"effect {step.name!r} of {step.transaction.flow} changed its payload"},
+            )
+        if prior.state == entries.CONFIRMED:
+            return prior, False
+        if prior.state in entries.MAYBE_APPLIED:
+            return msgspec.structs.replace(prior, redriven=prior.redriven + 1), True
+        if prior.state == entries.REJECTED or not same:
+            return self._next_version(step, prior), False
+        return prior, False
+
+    def _next_version(self, step: Step, effect: EffectRow) -> EffectRow:
+        return entries.intend(
+            step.transaction, step.name, step.operation, n=effect.n, version=effect.version + 1
+        )
+
+    async def _until_known(self, step: Step, effect: EffectRow, ambiguous: bool) -> EffectRow:
+        problem: AccordantError | None = None
+        for attempt in range(self._patience.tries):
+            if attempt:
+                await self._sleep(self._pause_s(attempt, problem))
+            try:
+                if ambiguous:
+                    settled = await self._settle(step, effect, problem)
+                    if settled.state == entries.CONFIRMED:
+                        return settled
+                    effect = settled
+                effect = await self._announce(step, effect)
+                return await self._send(step, effect)
+            except Unknown as unknown:
+                problem, ambiguous = unknown, True
+                effect = self._note(step, effect, entries.UNKNOWN, unknown)
+                if step.operation.effect_class is EffectClass.ONCE:
+                    raise _in_doubt(step, unknown) from unknown
+            except Retryable as retryable:
+                problem = retryable
+                if effect.state == entries.SENT:
+                    state = entries.UNKNOWN if ambiguous else entries.INTENDED
+                    effect = self._note(step, effect, state, retryable)
+                if retryable.retry_after_s is not None and retryable.retry_after_s > self._patience.longest_pause_s:
+                    break
+        if isinstance(problem, Retryable):
+            raise problem
+        raise Unavailable(
+            f"{step.operation.connection} gives no clear answer to {step.operation.verb}: {problem}",
+            detail={"system": step.operation.system, "verb": step.operation.verb},
+        )
+
+    async def _announce(self, step: Step, effect: EffectRow) -> EffectRow:
+        """Record that it is about to be sent."""
+        effect = entries.sent(effect, at_ms=self._clock.now_ms())
+        changes = Changes()
+        changes.put(effect_table, effect)
+        if step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE):
+            self._audit(changes, step, "effect.sent", effect)
+            await self._writer.commit(changes)
+        else:
+            self._writer.post(changes)
+        return effect
+
+    async def _send(self, step: Step, effect: EffectRow) -> EffectRow:
+        priority = Priority(step.transaction.priority)
+        try:
+            applied = await step.operation.send(
+                Attempt(key=effect.key, number=effect.attempts, priority=priority)
+            )
+        except Terminal as refusal:
+            self._note(step, effect, entries.REJECTED, refusal)
+            raise
+        return await self._confirm(step, effect, applied)
+
+    async def _confirm(self, step: Step, effect: EffectRow, applied: Applied) -> EffectRow:
+        effect = entries.confirmed(effect, step.operation, applied, at_ms=self._clock.now_ms())
+        changes = Changes()
+        changes.put(effect_table, effect)
+        for table, row in step.keeps(applied.receipt) if step.keeps else ():
+            changes.add(table, row)
+        self._audit(changes, step, "effect.confirmed", effect)
+        await self._writer.commit(changes)
+        return effect
+
+    async def _settle(self, step: Step, effect: EffectRow, problem: AccordantError | None) -> EffectRow:
+        """Find out whether an ambiguous sending was applied; the effect comes back confirmed, or ready to be sent."""
+        operation = step.operation
+        if operation.effect_class is EffectClass.ONCE:
+            raise _in_doubt(step, problem)
+        key_spent = entries.key_is_old(effect, operation, at_ms=self._clock.now_ms()) or (
+            problem is not None and problem.code == REPLAYED_ERROR
+        )
+        must_look = operation.effect_class is EffectClass.LOOKUP or key_spent
+        if effect.input_hash != entries.input_hash(operation):
+            must_look = True
+        if not must_look or operation.look_up is None:
+            return effect
+        await self._sleep(operation.settle_s)
+        found = await operation.look_up(
+            Attempt(key=effect.key, number=effect.attempts, priority=Priority(step.transaction.priority))
+        )
+        if found is not None:
+            return await self._confirm(step, effect, found)
+        if key_spent or effect.input_hash != entries.input_hash(operation):
+            return await self._commit_version(step, effect)
+        return effect
+
+    async def _commit_version(self, step: Step, effect: EffectRow) -> EffectRow:
+        """Proved absent: go on under a new key, which must be durable before it is used."""
+        absent = Unavailable("looked up after the settle time and not found", detail={"looked_up": True})
+        following = self._next_version(step, effect)
+        changes = Changes()
+        changes.put(effect_table, entries.failed(effect, entries.REJECTED, absent))
+        changes.put(effect_table, following)
+        self._audit(changes, step, "effect.absent", effect)
+        await self._writer.commit(changes)
+        return following
+
+    def _note(self, step: Step, effect: EffectRow, state: str, problem: AccordantError) -> EffectRow:
+        effect = entries.failed(effect, state, problem)
+        changes = Changes()
+        changes.put(effect_table, effect)
+        if state != entries.INTENDED:
+            self._audit(changes, step, f"effect.{state}", effect, problem)
+        self._writer.post(changes)
+        return effect
+
+    def _audit(
+        self, changes: Changes, step: Step, action: str, effect: EffectRow, problem: AccordantError | None = None
+    ) -> None:
+        detail = entries.audit_detail(effect)
+        if problem is not None:
+            detail["error"] = problem.code
+        record(
+            changes,
+            AuditEntry(
+                at_ms=self._clock.now_ms(),
+                tenant=effect.tenant,
+                correlation_id=step.transaction.correlation_id,
+                transaction_id=effect.transaction_id,
+                action=action,
+                subject=effect.name,
+                detail=detail,
+            ),
+        )
+
+    def _pause_s(self, attempt: int, problem: AccordantError | None) -> float:
+        asked = getattr(problem, "retry_after_s", None)
+        longest = min(self._patience.longest_pause_s, self._patience.first_pause_s * 2**attempt)
+        return max(asked or 0.0, self._rng.uniform(0, longest))
+
+
+def _in_doubt(step: Step, problem: AccordantError | None) -> Terminal:
+    return Terminal(
+        f"{step.operation.verb} was sent to {step.operation.connection} and nobody can say whether it was applied",
+        code="effect.in_doubt",
+        hint=f"look in {step.operation.connection} for {step.operation.business_id}, then say what you found",
+        detail={
+            "system": step.operation.system,
+            "verb": step.operation.verb,
+            "vendor_code": problem.code if problem else "interrupted",
+        },
+    )

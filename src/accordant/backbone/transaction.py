@@ -1,0 +1,294 @@
+"""What a flow holds in its hand: checks, effects and waits, each remembered under its name.
+
+A flow is run from the top again after a crash or a wait. Whatever it did under a name is not done again: the answer
+comes from the memo. Names, not positions, so that inserting a step does not break transactions in flight.
+"""
+
+import typing
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any, ParamSpec, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Table, select
+
+from accordant.backbone.ledger import Ledger, Step, entries
+from accordant.backbone.ledger.ledger import Keeps
+from accordant.backbone.locks import Locks
+from accordant.backbone.rows import EffectRow, MemoRow, TransactionRow, event_table, memo_table
+from accordant.backbone.waits import Pause, never_came
+from accordant.canonical.envelope import Fact
+from accordant.canonical.operation import Operation, Receipt
+from accordant.governance.estate import Estate
+from accordant.kernel.clock import Clock
+from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.errors import NonDeterministic
+from accordant.kernel.ids import canonical_json, digest
+from accordant.telemetry.audit import AuditEntry, record
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Undo = Callable[[Receipt], Operation]
+DISCARDED = "discarded"
+REPINNED = "(re-pinned)"
+"""Memo left by a person's retry, edit or release: decisions are taken again, confirmed effects stay."""
+COMPENSATING = "(compensating)"
+"""Memo that the transaction is being taken back; from here on nothing new is sent."""
+
+
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """What every transaction works with."""
+
+    database: Database
+    writer: Writer
+    ledger: Ledger
+    clock: Clock
+    locks: Locks
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What earlier drives remembered."""
+
+    memos: dict[str, MemoRow] = {}
+    effects: dict[str, EffectRow] = {}
+    """The latest logical version of each effect."""
+
+
+class Undoable(msgspec.Struct, frozen=True, kw_only=True):
+    """A confirmed effect, and how to take it back."""
+
+    name: str
+    receipt: Receipt
+    undo: Undo | None
+    own: bool
+
+
+class WalkedThrough(Exception):  # noqa: N818 - a turning point, not an error
+    """Everything that was confirmed has been walked through again."""
+
+
+class Transaction:
+    """One drive of one business transaction."""
+
+    def __init__(self, row: TransactionRow, *, estate: Estate, tools: Tools, history: History) -> None:
+        self.row = row
+        self.estate = estate
+        self.step = ""
+        """Name of the step being taken; where a problem was found."""
+        self.done: list[Undoable] = []
+        self._tools = tools
+        self._memos = dict(history.memos)
+        self._effects = dict(history.effects)
+        self._seen: set[str] = set()
+        self._n = 0
+        self.replaying = COMPENSATING in self._memos
+        """Only what is confirmed is walked through again; the first step that is not ends the walk."""
+
+    @property
+    def touched(self) -> bool:
+        """Whether any effect, notices apart, was or may have been applied."""
+        return any(
+            effect.state in entries.MAYBE_APPLIED or effect.state == entries.CONFIRMED
+            for effect in self._effects.values()
+            if not effect.name.startswith("tell ")
+        )
+
+    @property
+    def effects_confirmed(self) -> int:
+        """How many effects are confirmed."""
+        return sum(effect.state == entries.CONFIRMED for effect in self._effects.values())
+
+    async def check(self, name: str, rule: Callable[..., T], *inputs: Any) -> T:
+        """Apply a rule to its inputs and the estate, once; `rule(*inputs, estate)` is pure and raises what it finds.
+
+        Raises whatever the rule raises; the transaction then stops with an exception whose owner the policy names.
+        """
+        hashed = digest("inputs", *(canonical_json(one).decode() for one in inputs))
+        memo = self._recall(name, hashed)
+        if memo is not None:
+            return msgspec.json.decode(memo.result.encode(), type=_returns(rule))
+        result = rule(*inputs, self.estate)
+        self._remember(name, "check", hashed, result, {"rule": rule.__name__, "input": hashed})
+        return result
+
+    async def recall(self, name: str, query: Callable[[Connection], T], result_type: type[T]) -> T:
+        """Read something of ours, once: later drives see what the first one saw."""
+        memo = self._recall(name, "")
+        if memo is not None:
+            return msgspec.json.decode(memo.result.encode(), type=result_type)
+        result = await self._tools.database.read(query)
+        self._remember(name, "recall", "", result)
+        return result
+
+    async def keep(self, name: str, table: Table, row: msgspec.Struct) -> None:
+        """Write a row of ours, once, with the next group."""
+        if self._recall(name, "") is None:
+            changes = Changes()
+            changes.add(table, row)
+            self._remember(name, "keep", "", None, changes=changes)
+
+    async def effect(
+        self, name: str, operation: Operation, *, undo: Undo | None = None, keeps: Keeps | None = None
+    ) -> Receipt:
+        """Have the operation applied once and return its receipt, now or from memory.
+
+        `undo(receipt)` gives the operation that takes it back, for flows whose policy is to compensate.
+        """
+        prior = self._effects.get(name)
+        self._begin_step(name)
+        if self.replaying and (prior is None or prior.state != entries.CONFIRMED):
+            raise WalkedThrough
+        effect = await self._tools.ledger.carry_out(
+            Step(
+                transaction=self.row,
+                name=name,
+                n=self._n,
+                operation=operation,
+                prior=prior,
+                changed_input_allowed=prior is not None and self._was_repinned(),
+                keeps=keeps,
+            )
+        )
+        self._effects[name] = effect
+        receipt = entries.receipt_of(effect)
+        if not operation.notice:
+            self.done.append(Undoable(name=name, receipt=receipt, undo=undo, own=bool(effect.own)))
+        return receipt
+
+    async def until(self, name: str, instant_ms: int) -> None:
+        """Go on at an instant, fixed the first time it is asked for."""
+        memo = self._recall(name, "")
+        at_ms: int = msgspec.json.decode(memo.result) if memo else instant_ms
+        if memo is None:
+            self._remember(name, "until", "", at_ms)
+        if self._tools.clock.now_ms() < at_ms:
+            raise Pause("timer", wake_at_ms=at_ms)
+
+    async def expect(self, name: str, kind: type[Fact], *, match: str, within_s: float) -> str:
+        """Wait for an event of a kind about `match` (its subject) that came since the transaction began.
+
+        Returns the event's data. Its deadline is fixed the first time; after it, the transaction stops with
+        `promise.broken`.
+        """
+        found_name, memo = f"{name}: came", self._recall(name, "")
+        deadline_ms: int = (
+            msgspec.json.decode(memo.result) if memo else self._tools.clock.now_ms() + round(within_s * 1000)
+        )
+        if memo is None:
+            self._remember(name, "expect", "", deadline_ms)
+        came = self._recall(found_name, "")
+        if came is not None:
+            return msgspec.json.decode(came.result, type=str)
+        data = await self._tools.database.read(lambda connection: self._event_since(connection, kind, match))
+        if data is not None:
+            self._remember(found_name, "recall", "", data)
+            return data
+        if self._tools.clock.now_ms() >= deadline_ms:
+            raise never_came(kind.type, within_s)
+        raise Pause("event", wake_at_ms=deadline_ms, expects=(kind.type, match))
+
+    def holding(self, *canonical_ids: str) -> "typing.AsyncContextManager[None]":
+        """Hold the locks of these records, taken in sorted order, while the block runs."""
+        return self._tools.locks.hold(self.row.tenant, canonical_ids)
+
+    async def start_compensating(self, reason: str) -> None:
+        """Commit that from here on the transaction is only taken back."""
+        if not self.replaying:
+            self._n += 1
+            changes = Changes()
+            self._remember(COMPENSATING, "compensating", "", reason, changes=changes)
+            await self._tools.writer.commit(Changes())
+            self.replaying = True
+
+    async def undo(self, one: Undoable) -> None:
+        """Take back one confirmed effect."""
+        if one.undo is None:
+            return
+        self.replaying = False
+        await self.effect(f"undo {one.name}", one.undo(one.receipt))
+
+    async def waive(self, name: str, reason: str) -> None:
+        """Record that a step was skipped, and why; the transaction will end with its waivers listed."""
+        if self._recall(name, "") is None:
+            self._remember(name, "waiver", "", reason)
+        self.row = msgspec.structs.replace(self.row, waivers=f"{self.row.waivers}{name}: {reason}\n")
+
+    def _event_since(self, connection: Connection, kind: type[Fact], match: str) -> str | None:
+        columns = event_table.c
+        return connection.execute(
+            select(columns.data)
+            .where(columns.subject == match, columns.type == kind.type)
+            .where(columns.published_at_ms >= self.row.opened_at_ms)
+            .limit(1)
+        ).scalar_one_or_none()
+
+    def _begin_step(self, name: str) -> None:
+        if name in self._seen:
+            raise NonDeterministic(
+                f"two steps are called {name!r}; a step in a loop carries a natural key in its name",
+                detail={"cause": f"flow {self.row.flow} uses the name {name!r} twice"},
+            )
+        self._seen.add(name)
+        self._n += 1
+        self.step = name
+
+    def _recall(self, name: str, hashed: str) -> MemoRow | None:
+        self._begin_step(name)
+        memo = self._memos.get(name)
+        if memo is None or memo.kind == DISCARDED:
+            return None
+        if memo.input_hash != hashed:
+            raise NonDeterministic(
+                f"{name!r} was asked with other inputs than before",
+                hint="retrying re-pins the transaction and asks again",
+                detail={"cause": f"step {name!r} of flow {self.row.flow} changed its inputs"},
+            )
+        return memo
+
+    def _was_repinned(self) -> bool:
+        return REPINNED in self._memos
+
+    def _remember(
+        self,
+        name: str,
+        kind: str,
+        hashed: str,
+        result: Any,
+        detail: dict[str, Any] | None = None,
+        *,
+        changes: Changes | None = None,
+    ) -> None:
+        memo = MemoRow(
+            transaction_id=self.row.transaction_id,
+            name=name,
+            n=self._n,
+            kind=kind,
+            input_hash=hashed,
+            result=canonical_json(result).decode(),
+            at_ms=self._tools.clock.now_ms(),
+        )
+        changes = changes or Changes()
+        changes.put(memo_table, memo)
+        if detail is not None:
+            record(
+                changes,
+                AuditEntry(
+                    at_ms=memo.at_ms,
+                    tenant=self.row.tenant,
+                    correlation_id=self.row.correlation_id,
+                    transaction_id=self.row.transaction_id,
+                    action="decision.made",
+                    subject=name,
+                    detail={**detail, "estate": self.estate.version, "result": digest("result", memo.result)},
+                ),
+            )
+        self._memos[name] = memo
+        self._tools.writer.post(changes)
+
+
+@lru_cache(maxsize=256)
+def _returns(rule: Callable[..., Any]) -> Any:
+    return typing.get_type_hints(rule)["return"]
+
+
+Run = Callable[[Transaction], Awaitable[None]]
