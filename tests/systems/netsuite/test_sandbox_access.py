@@ -5,9 +5,9 @@ import time
 import pytest
 from oauthlib.oauth1 import Client
 from oauthlib.oauth1.rfc5849 import SIGNATURE_HMAC_SHA1
-from tests.systems.netsuite.account import Account
 
 from accordant.systems.netsuite.sandbox import ACCESS
+from tests.systems.netsuite.account import Account
 
 ITEM = "/record/v1/serviceSaleItem/eid:SKU-1"
 

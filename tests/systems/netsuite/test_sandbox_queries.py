@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from tests.systems.netsuite.account import CUSTOMER, Account, open_account, order
 
 

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+
 from tests.systems.netsuite.account import CUSTOMER, Account, order
 
 LINE_1 = {"item": {"externalId": "SKU-1"}, "quantity": 2, "amount": 1054.5}

@@ -157,7 +157,8 @@ def amount_minor(value: object, currency: str | None) -> int:
     Raises:
         Malformed: not a plain decimal, or finer than the currency's smallest unit.
     """
-    text = value if isinstance(value, str) else format(value, "f") if isinstance(value, int | Decimal) else ""
+    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    text = value if isinstance(value, str) else format(value, "f") if is_number else ""
     if not _PLAIN_DECIMAL.fullmatch(text):
         raise Malformed(f"NetSuite gave {str(value)[:40]!r} where an amount belongs", code="netsuite.amount")
     try:

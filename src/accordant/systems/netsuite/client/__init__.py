@@ -15,7 +15,8 @@ from accordant.canonical.customer import Customer
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
 from accordant.canonical.order import Order
 from accordant.connector.capabilities import Capability, ConnectionSettings
-from accordant.connector.http import Answer, Request, VendorHttp, segment
+from accordant.connector.exchange import Answer, Request, segment
+from accordant.connector.http import VendorHttp
 from accordant.kernel.errors import Malformed, Misconfigured, Unknown
 from accordant.systems.netsuite import mapping
 
@@ -124,21 +125,21 @@ class NetSuite:
         return found
 
     async def _customers(self, ids: Sequence[str]) -> dict[str, Facts]:
-        rows = await self._select("id, externalid, companyname, parent, currency", "customer", ids)
+        rows = await self._select("id, externalid, companyname, parent, currency", "customer", ids=ids)
         names = await self._external_ids(row.get("parent") for row in rows)
         return {str(r["id"]): mapping.customer_facts(r, names=names, currencies=self._currencies) for r in rows}
 
     async def _orders(self, ids: Sequence[str]) -> dict[str, Facts]:
-        rows = await self._select("id, externalid, entity, currency, foreigntotal, status", "transaction", ids)
+        rows = await self._select("id, externalid, entity, currency, foreigntotal, status", "transaction", ids=ids)
         names = await self._external_ids(row.get("entity") for row in rows)
         return {str(r["id"]): mapping.order_facts(r, names=names, currencies=self._currencies) for r in rows}
 
     async def _external_ids(self, ids: Iterable[object]) -> dict[str, str]:
         wanted = sorted({str(number) for number in ids if number is not None})
-        rows = await self._select("id, externalid", "customer", wanted)
+        rows = await self._select("id, externalid", "customer", ids=wanted)
         return {str(row["id"]): str(row["externalid"]) for row in rows if row.get("externalid") is not None}
 
-    async def _select(self, columns: str, table: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    async def _select(self, columns: str, table: str, *, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Rows by internal id; no query for no ids."""
         numbers = [number for number in dict.fromkeys(ids) if number.isascii() and number.isdecimal()]
         if not numbers:
@@ -173,13 +174,13 @@ class NetSuite:
             effect_class=capability.effect_class,
             command=command,
             send=send,
-            look_up=self._looking_up(save.record, business_id, capability.kind, expected),
+            look_up=self._looking_up(save.record, business_id, kind=capability.kind, expected=expected),
             expected=expected,
             master_data=capability.kind == "customer",
         )
 
     def _looking_up(
-        self, record: str, business_id: str, kind: str, expected: Facts
+        self, record: str, business_id: str, *, kind: str, expected: Facts
     ) -> Callable[[Attempt], Awaitable[Applied | None]]:
         async def look_up(attempt: Attempt) -> Applied | None:
             path = f"{RECORD}/{record}/{segment(mapping.eid(business_id))}"

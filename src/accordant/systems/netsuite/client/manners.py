@@ -7,10 +7,11 @@ Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_16
 from collections.abc import Mapping
 from typing import Any, cast
 
-from accordant.connector.auth import Auth, JwtBearer, JwtSpec, OAuth1, OAuth1Keys
+from accordant.connector.auth import Auth, OAuth1, OAuth1Keys
 from accordant.connector.capabilities import ConnectionSettings
-from accordant.connector.http import Answer
+from accordant.connector.exchange import Answer
 from accordant.connector.manners import Manners
+from accordant.connector.tokens import JwtBearer, JwtSpec
 from accordant.kernel.errors import AccordantError, Busy, Misconfigured, RateLimited, Rejected
 
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - an address

@@ -85,7 +85,7 @@ class NetSuite(Sandbox):
         return views.dump(self.books)
 
     def load(self, data: Mapping[str, Any]) -> int:
-        return setup.load(self.books, self.gate, dict(data))
+        return setup.load(self.books, self.gate, data=dict(data))
 
     async def _token(self, call: Call) -> Reply:
         return self.gate.sell_token(call)
@@ -96,7 +96,7 @@ class NetSuite(Sandbox):
         query = answers.decode(call.body).get("q")
         if not isinstance(query, str):
             raise answers.missing_value("q", "q")
-        limit, offset = _number(call, "limit", PAGE_MAX), _number(call, "offset", 0)
+        limit, offset = _number(call, "limit", default=PAGE_MAX), _number(call, "offset", default=0)
         if not 1 <= limit <= PAGE_MAX or offset % limit:
             raise Refused(_bad_page())
         rows = suiteql.run(self.books, suiteql.parse(query))
@@ -115,7 +115,7 @@ class NetSuite(Sandbox):
     async def _get(self, call: Call) -> Reply:
         kind, record = self._found(call)
         expand = call.query.get("expandSubResources", "").lower() == "true"
-        return answers.singular(views.shown(self.books, kind, record, origin=_origin(call), expand=expand))
+        return answers.singular(views.shown(self.books, kind, record=record, origin=_origin(call), expand=expand))
 
     async def _insert(self, call: Call) -> Write:
         kind = _type(call)
@@ -129,7 +129,7 @@ class NetSuite(Sandbox):
         kind, external_id = _type(call), _external_id(call)
         if external_id is None:
             raise Refused(
-                answers.error(400, "Use an external ID with the PUT method.", "INVALID_REQUEST", url=call.path)
+                answers.error(400, "Use an external ID with the PUT method.", code="INVALID_REQUEST", url=call.path)
             )
         old = self.books.by_external_id(kind.table, external_id)
         body = {**answers.decode(call.body), "externalId": external_id}
@@ -143,7 +143,7 @@ class NetSuite(Sandbox):
         kind, record = self._found(call)
         if kind.table != "transaction" and self._in_use(kind.table, record["id"]):
             raise answers.user_error("This record cannot be deleted because it has dependent records.", "id")
-        change = self._change(kind, record, "delete")
+        change = self._change(kind, record, change="delete")
         return Write(Reply(204), (change,), apply=lambda: self.books.tables[kind.table].delete(record["id"]))
 
     def _save(self, call: Call, kind: RecordType, *, old: Record | None, body: Record) -> Write:
@@ -153,12 +153,12 @@ class NetSuite(Sandbox):
         if kind.table == "transaction":
             record = checked_order(self.books, record)
             record.setdefault("tranId", f"SO{record['id']}")
-        change = self._change(kind, record, "update" if old else "create")
+        change = self._change(kind, record, change="update" if old else "create")
         location = f"{_origin(call)}{views.RECORD_ROOT}/{kind.name}/{record['id']}"
         reply = Reply(204, headers={"Location": location})
         return Write(reply, (change,), apply=lambda: self.books.put(kind.table, record))
 
-    def _change(self, kind: RecordType, record: Record, change: Any) -> Change:
+    def _change(self, kind: RecordType, record: Record, *, change: Any) -> Change:
         is_order = kind.table == "transaction"
         return Change(
             kind=kind.kind,
@@ -197,7 +197,7 @@ def _type(call: Call) -> RecordType:
     kind = views.record_type(call.params["type"])
     if kind is None:
         detail = f"Record type '{call.params['type'][:60]}' does not exist."
-        raise Refused(answers.error(404, detail, "INVALID_URL", url=call.path))
+        raise Refused(answers.error(404, detail, code="INVALID_URL", url=call.path))
     return kind
 
 
@@ -210,19 +210,19 @@ def _origin(call: Call) -> str:
     return f"{call.request.scheme}://{call.request.host}"
 
 
-def _number(call: Call, name: str, default: int) -> int:
+def _number(call: Call, name: str, *, default: int) -> int:
     text = call.query.get(name, str(default))
     return int(text) if text.isdecimal() and len(text) < 10 else -1
 
 
 def _prefer_missing() -> Reply:
     detail = "The required request header 'Prefer' is missing in the request or its value is invalid: use transient."
-    return answers.error(400, detail, "INVALID_HEADER", header="Prefer")
+    return answers.error(400, detail, code="INVALID_HEADER", header="Prefer")
 
 
 def _bad_page() -> Reply:
     detail = f"The limit must be between 1 and {PAGE_MAX}, and the offset a multiple of the limit."
-    return answers.error(400, detail, "INVALID_PARAMETER", query_param="limit")
+    return answers.error(400, detail, code="INVALID_PARAMETER", query_param="limit")
 
 
 if __name__ == "__main__":

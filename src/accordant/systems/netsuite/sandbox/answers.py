@@ -59,7 +59,7 @@ def collection(page: dict[str, Any]) -> Reply:
     return Reply(200, encode(page), content_type=COLLECTION)
 
 
-def error(status: int, detail: str, code: str, **where: str) -> Reply:
+def error(status: int, detail: str, *, code: str, **where: str) -> Reply:
     """An nsError; `where` names the place: `path`, `header`, `query_param` or `url`."""
     title, anchor = _TITLES.get(status, ("Error", ""))
     names = {"path": "o:errorPath", "header": "o:errorHeader", "query_param": "o:errorQueryParam", "url": "o:errorUrl"}
@@ -68,28 +68,28 @@ def error(status: int, detail: str, code: str, **where: str) -> Reply:
     return Reply(status, encode(body), content_type=ERROR)
 
 
-def invalid_value(value: object, field: str, path: str) -> Refused:
+def invalid_value(value: object, field: str, *, path: str) -> Refused:
     """A reference or value that the field does not take: unknown, inactive, or of another subsidiary."""
     detail = f"You have entered an Invalid Field Value {value} for the following field: {field}"
-    return Refused(error(400, f"Error while accessing resource: {detail}", "INVALID_CONTENT", path=path))
+    return Refused(error(400, f"Error while accessing resource: {detail}", code="INVALID_CONTENT", path=path))
 
 
 def missing_value(label: str, path: str) -> Refused:
     detail = f"Error while accessing a resource. Please enter value(s) for: {label}."
-    return Refused(error(400, detail, "USER_ERROR", path=path))
+    return Refused(error(400, detail, code="USER_ERROR", path=path))
 
 
 def user_error(detail: str, path: str) -> Refused:
-    return Refused(error(400, f"Error while accessing a resource. {detail}", "USER_ERROR", path=path))
+    return Refused(error(400, f"Error while accessing a resource. {detail}", code="USER_ERROR", path=path))
 
 
 def unreadable(detail: str) -> Refused:
-    return Refused(error(400, f"Invalid content in the request body. {detail}", "INVALID_CONTENT"))
+    return Refused(error(400, f"Invalid content in the request body. {detail}", code="INVALID_CONTENT"))
 
 
 def no_record(url: str) -> Refused:
     detail = "The record instance does not exist. Provide a valid record instance ID."
-    return Refused(error(404, detail, "NONEXISTENT_ID", url=url))
+    return Refused(error(404, detail, code="NONEXISTENT_ID", url=url))
 
 
 def of_problem(problem: Problem) -> Reply:
@@ -108,4 +108,4 @@ def of_problem(problem: Problem) -> Reply:
         "server_error": ("An unexpected error occurred. Error ID: sandbox", "UNEXPECTED_ERROR"),
         "unavailable": ("The service is temporarily unavailable.", "SERVICE_UNAVAILABLE"),
     }[problem.kind]
-    return error(problem.status, detail, code)
+    return error(problem.status, detail, code=code)

@@ -124,7 +124,7 @@ def merged(books: Books, kind: RecordType, *, old: Record | None, body: Record, 
             continue
         table = kind.references.get(name)
         if table is not None:
-            record[name] = None if value is None else resolve(books, table, value, field=name, path=name)
+            record[name] = None if value is None else resolve(books, table, reference=value, field=name, path=name)
         elif name in kind.sublists:
             record[name] = _lines(record.get(name, []), value, replace=name in replace, path=name)
         else:
@@ -137,7 +137,7 @@ def merged(books: Books, kind: RecordType, *, old: Record | None, body: Record, 
     return record
 
 
-def resolve(books: Books, table: str, reference: Any, *, field: str, path: str) -> str:
+def resolve(books: Books, table: str, *, reference: Any, field: str, path: str) -> str:
     """The id of an active record.
 
     Raises:
@@ -145,7 +145,7 @@ def resolve(books: Books, table: str, reference: Any, *, field: str, path: str) 
     """
     found = books.refers(table, reference)
     if found is None or found.get("isInactive"):
-        raise invalid_value(_shown(reference), field, path)
+        raise invalid_value(_shown(reference), field, path=path)
     return found["id"]
 
 

@@ -78,10 +78,10 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 def new_account(books: Books, gate: Gate) -> None:
     """What every account has from the start."""
-    load(books, gate, {"currencies": [{"id": number, "symbol": code} for number, code in CURRENCIES.items()]})
+    load(books, gate, data={"currencies": [{"id": number, "symbol": code} for number, code in CURRENCIES.items()]})
 
 
-def load(books: Books, gate: Gate, data: dict[str, Any]) -> int:
+def load(books: Books, gate: Gate, *, data: dict[str, Any]) -> int:
     """Store what `Setup` describes; returns how many records.
 
     Raises:
@@ -92,9 +92,9 @@ def load(books: Books, gate: Gate, data: dict[str, Any]) -> int:
         row: Record = {"id": currency.id, "symbol": currency.symbol, "name": currency.name or currency.symbol}
         books.put("currency", {**row, "recordType": "currency", "isInactive": currency.inactive})
     for subsidiary in setup.subsidiaries:
-        _store(books, "subsidiary", subsidiary, recordType="subsidiary", country=subsidiary.country)
+        _store(books, "subsidiary", row=subsidiary, recordType="subsidiary", country=subsidiary.country)
     for item in setup.items:
-        _store(books, "item", item, recordType=item.type, itemId=item.external_id)
+        _store(books, "item", row=item, recordType=item.type, itemId=item.external_id)
     for customer in setup.customers:
         _load_customer(books, customer)
     if setup.periods is not None:
@@ -112,17 +112,17 @@ def _load_customer(books: Books, customer: Customer) -> None:
     _store(
         books,
         "customer",
-        customer,
+        row=customer,
         recordType="customer",
         companyName=customer.name,
-        subsidiary=_id(books, "subsidiary", customer.subsidiary),
+        subsidiary=_id(books, "subsidiary", external_id=customer.subsidiary),
         currency=next((number for number, code in _currency_codes(books) if code == customer.currency), None),
-        parent=_id(books, "customer", customer.parent) if customer.parent else None,
+        parent=_id(books, "customer", external_id=customer.parent) if customer.parent else None,
         addressBook=[address] if customer.country else [],
     )
 
 
-def _store(books: Books, table: str, row: _Row, **properties: Any) -> None:
+def _store(books: Books, table: str, *, row: _Row, **properties: Any) -> None:
     old = books.by_external_id(table, row.external_id) or {}
     record_id = old.get("id") or row.id or books.next_id(table)
     books.put(
@@ -139,7 +139,7 @@ def _store(books: Books, table: str, row: _Row, **properties: Any) -> None:
     )
 
 
-def _id(books: Books, table: str, external_id: str) -> str:
+def _id(books: Books, table: str, *, external_id: str) -> str:
     found = books.by_external_id(table, external_id)
     if found is None:
         raise ValueError(f"no {table} with external id {external_id!r} has been loaded")

@@ -95,14 +95,14 @@ def parse(text: str) -> Query:
 def run(books: Books, query: Query) -> list[Record]:
     """The matching rows as NetSuite shows them: all values text, empty columns left out."""
     rows = _candidates(books, query)
-    rows = [row for row in rows if all(_holds(query.table, row, condition) for condition in query.conditions)]
+    rows = [row for row in rows if all(_holds(query.table, row, condition=condition) for condition in query.conditions)]
     for column, descending in reversed(query.order):
-        rows.sort(key=lambda row, c=column: _sort_key(_shown(query.table, row, c)), reverse=descending)
+        rows.sort(key=lambda row, c=column: _sort_key(_shown(query.table, row, column=c)), reverse=descending)
     answer: list[Record] = []
     for row in rows:
         shown: Record = {"links": []}
         for name, column in query.selected:
-            value = _shown(query.table, row, column)
+            value = _shown(query.table, row, column=column)
             if value is not None:
                 shown[name] = value
         answer.append(shown)
@@ -119,8 +119,8 @@ def _candidates(books: Books, query: Query) -> list[Record]:
     return store.search()
 
 
-def _holds(table: str, row: Record, condition: Condition) -> bool:
-    value = _shown(table, row, condition.column)
+def _holds(table: str, row: Record, *, condition: Condition) -> bool:
+    value = _shown(table, row, column=condition.column)
     if value is None:
         return False
     if condition.op == "IN":
@@ -128,7 +128,7 @@ def _holds(table: str, row: Record, condition: Condition) -> bool:
     return _OPERATORS[condition.op](_sort_key(value), _sort_key(condition.values[0]))
 
 
-def _shown(table: str, row: Record, column: str) -> str | None:
+def _shown(table: str, row: Record, *, column: str) -> str | None:
     if column == "type":
         return "SalesOrd"
     value = row.get(_COLUMNS[table][column])
@@ -195,4 +195,4 @@ def _known(table: str, column: str) -> str:
 
 def _invalid(what: str) -> Refused:
     detail = f"Invalid search query. Detailed unprocessed description follows. Search error occurred: {what}"
-    return Refused(error(400, detail, "INVALID_PARAMETER", query_param="q"))
+    return Refused(error(400, detail, code="INVALID_PARAMETER", query_param="q"))

@@ -17,7 +17,7 @@ RECORD_ROOT = "/services/rest/record/v1"
 _TABLE_TYPES = {"customer": "customer", "subsidiary": "subsidiary", "currency": "currency"}
 
 
-def shown(books: Books, kind: RecordType, record: Record, *, origin: str, expand: bool) -> Record:
+def shown(books: Books, kind: RecordType, *, record: Record, origin: str, expand: bool) -> Record:
     """One record as `GET` answers it; sublists are links unless expanded."""
     here = f"{origin}{RECORD_ROOT}/{kind.name}/{record['id']}"
     answer: Record = {"links": [{"rel": "self", "href": here}]}
@@ -25,9 +25,9 @@ def shown(books: Books, kind: RecordType, record: Record, *, origin: str, expand
         if value is None or name in ("recordType", "type"):
             continue
         if name in kind.references:
-            answer[name] = _reference(books, kind.references[name], str(value), origin)
+            answer[name] = _reference(books, kind.references[name], record_id=str(value), origin=origin)
         elif name in kind.sublists:
-            answer[name] = _sublist(books, value, f"{here}/{name}", expand=expand, origin=origin)
+            answer[name] = _sublist(books, value, here=f"{here}/{name}", expand=expand, origin=origin)
         elif name == "orderStatus":
             answer[name] = {"id": value, "refName": STATUS_NAMES[value]}
             answer["status"] = {"id": STATUS_NAMES[value], "refName": STATUS_NAMES[value]}
@@ -54,8 +54,8 @@ def _canonical_customer(books: Books, record: Record) -> Record:
     return {
         "business_id": record.get("externalId"),
         "name": record["companyName"],
-        "subsidiary": _business_id(books, "subsidiary", record["subsidiary"]),
-        "parent": _business_id(books, "customer", record.get("parent")),
+        "subsidiary": _business_id(books, "subsidiary", record_id=record["subsidiary"]),
+        "parent": _business_id(books, "customer", record_id=record.get("parent")),
         "country": named.get("id") if named else country,
         "currency": currency_of(books, record) if record.get("currency") else None,
     }
@@ -65,7 +65,7 @@ def _canonical_order(books: Books, record: Record) -> Record:
     currency = currency_of(books, record)
     lines = [
         {
-            "product": _business_id(books, "item", line["item"]),
+            "product": _business_id(books, "item", record_id=line["item"]),
             "quantity": format(line["quantity"].normalize(), "f"),
             "amount_minor": line_minor(line, currency),
         }
@@ -73,8 +73,8 @@ def _canonical_order(books: Books, record: Record) -> Record:
     ]
     return {
         "business_id": record.get("externalId"),
-        "customer": _business_id(books, "customer", record["entity"]),
-        "subsidiary": _business_id(books, "subsidiary", record["subsidiary"]),
+        "customer": _business_id(books, "customer", record_id=record["entity"]),
+        "subsidiary": _business_id(books, "subsidiary", record_id=record["subsidiary"]),
         "currency": currency,
         "amount_minor": amount_minor(books, record),
         "lines": lines,
@@ -85,12 +85,12 @@ def _canonical_order(books: Books, record: Record) -> Record:
     }
 
 
-def _business_id(books: Books, table: str, record_id: str | None) -> str | None:
+def _business_id(books: Books, table: str, *, record_id: str | None) -> str | None:
     record = books.get(table, record_id) if record_id else None
     return (record.get("externalId") or record.get(TITLES[table])) if record else None
 
 
-def _reference(books: Books, table: str, record_id: str, origin: str) -> Record:
+def _reference(books: Books, table: str, *, record_id: str, origin: str) -> Record:
     record = books.get(table, record_id) or {}
     kind = _TABLE_TYPES.get(table) or record.get("recordType", table)
     links = [{"rel": "self", "href": f"{origin}{RECORD_ROOT}/{kind}/{record_id}"}]
@@ -100,14 +100,14 @@ def _reference(books: Books, table: str, record_id: str, origin: str) -> Record:
     return answer | {"refName": record.get(TITLES[table], record_id)}
 
 
-def _sublist(books: Books, lines: list[Record], here: str, *, expand: bool, origin: str) -> Record:
+def _sublist(books: Books, lines: list[Record], *, here: str, expand: bool, origin: str) -> Record:
     answer: Record = {"links": [{"rel": "self", "href": here}]}
     if not expand:
         return answer
     items = [
         {"links": [{"rel": "self", "href": f"{here}/{line['line']}"}]}
         | line
-        | ({"item": _reference(books, "item", line["item"], origin)} if "item" in line else {})
+        | ({"item": _reference(books, "item", record_id=line["item"], origin=origin)} if "item" in line else {})
         for line in lines
     ]
     return answer | {"items": items, "totalResults": len(items), "count": len(items), "hasMore": False, "offset": 0}
