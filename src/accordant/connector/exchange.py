@@ -1,0 +1,81 @@
+"""What is said to a vendor, and what it answers."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from accordant.connector.strict_json import ANSWER, decode
+from accordant.kernel.errors import Malformed, Unavailable, Unknown
+
+EXCERPT_CHARS = 200
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One call. `path` is percent-encoded already (see `segment`), `query` is not. `Authorization` is not set here."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    content_type: str | None = None
+    """None: `application/json` where there is a body."""
+    accept: frozenset[int] = frozenset()
+    """Statuses outside 2xx that are handed back instead of raised, such as 404."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the vendor said. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    request_sha256: str = ""
+    """Over method, path with query, and body, as sent: `POST /v1/customers?x=1\\n<body>`."""
+    response_sha256: str = ""
+    """Over the raw body."""
+    wrote: bool = False
+    """It answers a write: an unreadable body then means that the outcome is unknown."""
+
+    def json(self) -> Any:
+        """The decoded body; numbers with a fraction are `Decimal`. None for an empty body.
+
+        Raises:
+            Unknown: `vendor.not_json`, in answer to a write.
+            Unavailable: the same in answer to a read.
+        """
+        if not self.body:
+            return None
+        try:
+            return decode(self.body, ANSWER)
+        except Malformed as malformed:
+            raise self._not_json(malformed) from None
+
+    def json_or_none(self) -> Any:
+        """The decoded body, or None where it is not JSON: for reading refusals, which proxies may have written."""
+        try:
+            return decode(self.body, ANSWER)
+        except Malformed:
+            return None
+
+    @property
+    def excerpt(self) -> str:
+        """At most 200 printable characters of the body, for messages to people."""
+        text = self.body[: 4 * EXCERPT_CHARS].decode(errors="replace")
+        return "".join(char if char.isprintable() else " " for char in text)[:EXCERPT_CHARS]
+
+    def _not_json(self, malformed: Malformed) -> Unknown | Unavailable:
+        detail = {"status": self.status, "reason": malformed.code, "excerpt": self.excerpt, **malformed.detail}
+        message = f"the vendor answered {self.status} with a body that cannot be read as JSON: {malformed.message}"
+        if self.wrote:
+            return Unknown(message, code="vendor.not_json", detail=detail)
+        unavailable = Unavailable(message, detail=detail)
+        unavailable.code = "vendor.not_json"
+        return unavailable
+
+
+def segment(text: str) -> str:
+    """One path segment, percent-encoded whatever it contains: an id can never leave its place in the path."""
+    return quote(text, safe="") if text not in {".", ".."} else text.replace(".", "%2E")
