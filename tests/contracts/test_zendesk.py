@@ -8,11 +8,11 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from tests.systems.zendesk.desk import Running, opened
-from tests.systems.zendesk.test_mapping import CUSTOMER, ENTITLEMENT
 
 from accordant.canonical.operation import EffectClass
 from accordant.systems.zendesk import connector, mapping
+from tests.systems.zendesk.desk import Running, opened
+from tests.systems.zendesk.test_mapping import CUSTOMER, ENTITLEMENT
 
 _ROOT = os.environ.get("ACCORDANT_CONTRACTS", "")
 TICKET = {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.systems.zendesk.desk import Running, Start, opened
 
 

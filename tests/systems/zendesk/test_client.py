@@ -6,16 +6,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.systems.zendesk.desk import Running, Start
-from tests.systems.zendesk.test_mapping import CUSTOMER, ENTITLEMENT
 
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation, ReadRef
 from accordant.connector.capabilities import ConnectionSettings
-from accordant.connector.http import HttpDeps, VendorHttp, open_session
+from accordant.connector.http import Answer, HttpDeps, VendorHttp, open_session
 from accordant.kernel.clock import SystemClock
-from accordant.kernel.errors import AccordantError, Misconfigured, RateLimited, Rejected, Retryable, Unknown
+from accordant.kernel.errors import AccordantError, Busy, Misconfigured, RateLimited, Rejected, Unavailable, Unknown
 from accordant.systems.zendesk import connector
-from accordant.systems.zendesk.client import Zendesk
+from accordant.systems.zendesk.client import Zendesk, explain
+from tests.systems.zendesk.desk import Running, Start
+from tests.systems.zendesk.test_mapping import CUSTOMER, ENTITLEMENT
 
 ATTEMPT = Attempt(key="acc-1")
 UPSERT = "organization.upsert"
@@ -78,13 +78,12 @@ async def test_repeats_create_nothing_more(client: Zendesk, zendesk: Running) ->
 
 
 async def test_an_entitlement_leaves_everything_else_alone(client: Zendesk, zendesk: Running) -> None:
-    await zendesk.upsert(
-        CUSTOMER.customer_id, name="Acme", notes="call Ann", tags=["vip"], domain_names=["acme.example"]
-    )
+    theirs: dict[str, Any] = {"notes": "call Ann", "tags": ["vip"], "domain_names": ["acme.example"]}
+    await zendesk.upsert(CUSTOMER.customer_id, name="Acme", **theirs)
     await opened_account(client)
     applied = await client.set_entitlement(ENTITLEMENT).send(ATTEMPT)
     row = zendesk.ledger()[-1]["body"]
-    assert (row["notes"], row["tags"], row["domain_names"]) == ("call Ann", ["vip"], ["acme.example"])
+    assert {name: row[name] for name in theirs} == theirs
     assert row["name"] == "Acme"
     assert row["organization_fields"]["legal_entity"] == "US01"
     assert applied.receipt.kind == "entitlement"
@@ -127,7 +126,8 @@ async def test_an_entitlement_without_customer_is_refused(client: Zendesk, zende
     ("fault", "error", "applied"),
     [
         ("rate_limited", RateLimited, False),
-        ("down", Retryable, False),
+        ("error_before_apply", Unknown, False),
+        ("down", Unknown, False),
         ("error_after_apply", Unknown, True),
         ("timeout_after_apply", Unknown, True),
         ("reset_after_apply", Unknown, True),
@@ -137,18 +137,55 @@ async def test_an_entitlement_without_customer_is_refused(client: Zendesk, zende
 async def test_each_fault_tells_whether_it_was_applied(
     client: Zendesk, zendesk: Running, fault: str, error: type[AccordantError], applied: bool
 ) -> None:
-    await zendesk.fault(fault, operation=UPSERT, delay_s=1.0, **({"status": 503} if fault == "down" else {}))
+    await zendesk.fault(fault, operation=UPSERT, delay_s=1.0)
     operation = client.open_customer(CUSTOMER)
-    with pytest.raises((Retryable, Unknown)) as failed:
+    with pytest.raises(error):
         await operation.send(ATTEMPT)
-    if fault != "down":  # whether a 503 was applied is for the kit to judge
-        assert isinstance(failed.value, error)
     assert bool(zendesk.changes()) is applied
     await zendesk.admin("DELETE", "faults")
     assert operation.look_up
     assert bool(await operation.look_up(ATTEMPT)) is applied
     await operation.send(ATTEMPT)
     assert [change for _, change, _ in zendesk.changes()].count("create") == 1
+
+
+async def test_nobody_there_is_surely_not_applied(zendesk: Running) -> None:
+    async with open_session() as session:
+        settings = settings_of(zendesk, base_url="http://127.0.0.1:9")
+        deps = HttpDeps(session=session, clock=SystemClock(), rng=random.Random(1))
+        client = Zendesk(settings, VendorHttp(settings, connector.manners(settings), deps=deps))
+        with pytest.raises(Unavailable):
+            await opened_account(client)
+
+
+async def test_wrong_credentials_are_not_the_deals_fault(zendesk: Running) -> None:
+    async with open_session() as session:
+        settings = settings_of(zendesk, credentials={"oauth_token": "guess"})
+        deps = HttpDeps(session=session, clock=SystemClock(), rng=random.Random(1))
+        client = Zendesk(settings, VendorHttp(settings, connector.manners(settings), deps=deps))
+        with pytest.raises(AccordantError) as refused:
+            await opened_account(client)
+        assert not isinstance(refused.value, Rejected | Unknown)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "vendor_code"),
+    [
+        (409, b'{"error":"DatabaseConflict","description":"Database collision"}', Busy, None),
+        (400, b'{"error":"TooManyValues","max_count":100}', Rejected, "TooManyValues"),
+        (403, b'{"error":{"title":"Forbidden","message":"You do not have access"}}', Rejected, "Forbidden"),
+        (429, b'{"errors":[{"code":"TooManyRequests","title":"Too many"}]}', Rejected, "TooManyRequests"),
+        (422, b'{"error":"RecordInvalid","details":{"name":"odd"}}', Rejected, "RecordInvalid"),
+        (422, b'{"error":"RecordInvalid","details":{"name":["odd"]}}', Rejected, "RecordInvalid"),
+        (400, b"<html>Bad gateway", Rejected, "400"),
+        (400, b"[]", Rejected, "400"),
+        (400, b'{"errors":["odd"],"error":[1]}', Rejected, "400"),
+    ],
+)
+def test_each_form_of_refusal_is_read(status: int, body: bytes, error: type[AccordantError], vendor_code: str) -> None:
+    told = explain(Answer(status=status, headers={}, body=body))
+    assert isinstance(told, error)
+    assert told.detail.get("vendor_code") == vendor_code
 
 
 async def test_a_lie_is_found_by_reading_back(client: Zendesk, zendesk: Running) -> None:

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from tests.systems.zendesk.desk import Running, Start, basic
 
 from accordant.systems.zendesk.sandbox import OAUTH_TOKEN, PLANS
+from tests.systems.zendesk.desk import Running, Start, basic
 
 ACME = {"name": "Acme", "organization_fields": {"legal_entity": "US01"}}
 GOLD = {"entitlement_status": "active", "entitlement_tier": "plus", "entitlement_ends_on": "2027-01-31"}

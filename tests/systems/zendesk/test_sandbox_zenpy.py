@@ -9,12 +9,12 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
-from tests.systems.zendesk.desk import Running, Start
 from zenpy import Zenpy
 from zenpy.lib.api_objects import Comment, Organization, Ticket, User
 from zenpy.lib.exception import APIException, RecordNotFoundException
 
 from accordant.systems.zendesk.sandbox import API_TOKEN, EMAIL
+from tests.systems.zendesk.desk import Running, Start
 
 
 class _ToSandbox(HTTPAdapter):
