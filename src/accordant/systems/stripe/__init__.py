@@ -4,11 +4,13 @@ from typing import Any
 
 from accordant.canonical.operation import EffectClass
 from accordant.connector.auth import BearerToken
-from accordant.connector.capabilities import Assumption, Capability, Connector, ConnectionSettings, SandboxSeed
+from accordant.connector.capabilities import Assumption, Capability, ConnectionSettings, Connector, SandboxSeed
 from accordant.connector.manners import Manners
 from accordant.kernel.errors import Misconfigured
-from accordant.systems.stripe.client import KEY_LIFE_S, StripeBilling, explain
+from accordant.systems.stripe.answers import explain
+from accordant.systems.stripe.client import KEY_LIFE_S, StripeBilling
 from accordant.systems.stripe.mapping import translate
+from accordant.systems.stripe.sandbox import SECRET_KEY, WEBHOOK_SECRET, serve_sandbox
 from accordant.systems.stripe.webhooks import verify
 
 API_VERSION = "2026-10-28.endive"
@@ -26,13 +28,6 @@ def _manners(settings: ConnectionSettings) -> Manners:
 
 def _connect(settings: ConnectionSettings, http: Any) -> StripeBilling:
     return StripeBilling(settings, http)
-
-
-async def _serve_sandbox(options: Any) -> None:
-    from accordant.connector.sandbox.process import serve_until_signalled
-    from accordant.systems.stripe.sandbox import StripeSandbox
-
-    await serve_until_signalled(StripeSandbox, options)
 
 
 _CAPABILITIES = (
@@ -121,10 +116,10 @@ connector = Connector(
     assumptions=_ASSUMPTIONS,
     translate=translate,
     verify=verify,
-    serve_sandbox=_serve_sandbox,
+    serve_sandbox=serve_sandbox,
     sandbox_seed=SandboxSeed(
-        credentials={"secret_key": "sk_test_accordantSandboxKey4Tests"},
-        webhook_secrets=("whsec_accordantSandboxSecret4Tests",),
+        credentials={"secret_key": SECRET_KEY},
+        webhook_secrets=(WEBHOOK_SECRET,),
         options={"invoice_email": "ar+{customer_id}@billing.example"},
     ),
 )

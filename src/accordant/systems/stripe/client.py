@@ -5,8 +5,8 @@ Source: https://docs.stripe.com/api/customers, /subscriptions, /idempotent_reque
 metadata on the list endpoints, which show a write at once, while search may lag.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import AsyncIterator, Sequence
+from typing import cast
 from urllib.parse import urlencode
 
 from accordant.canonical.customer import Customer
@@ -14,9 +14,10 @@ from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, 
 from accordant.canonical.subscription import Subscription, SubscriptionChange
 from accordant.connector.capabilities import ConnectionSettings
 from accordant.connector.http import Answer, Request, VendorHttp, segment
-from accordant.kernel.errors import Misconfigured, Rejected, Unavailable, Unknown
+from accordant.kernel.errors import Misconfigured, Unavailable
 from accordant.kernel.priority import Priority
 from accordant.systems.stripe import mapping
+from accordant.systems.stripe.answers import Record, applied, explain, metadata, server_error, the_record
 from accordant.systems.stripe.readback import ReadBack
 
 KEY_LIFE_S = 86_400.0
@@ -25,7 +26,6 @@ SEARCH_WORST_LAG_S = 7_200
 PAGE = 100
 REPEATED_PAGES_MAX = 5
 FORM = "application/x-www-form-urlencoded"
-Record = dict[str, Any]
 
 
 class StripeBilling:
@@ -46,7 +46,7 @@ class StripeBilling:
 
         async def send(attempt: Attempt) -> Applied:
             answer = await self._post("/v1/customers", form, attempt)
-            return _applied(answer, "customer", customer.customer_id)
+            return applied(answer, "customer", customer.customer_id)
 
         async def look_up(attempt: Attempt) -> Applied | None:
             return await self._find_customer(customer.customer_id, attempt.priority)
@@ -77,13 +77,13 @@ class StripeBilling:
 
         async def send(attempt: Attempt) -> Applied:
             answer = await self._post("/v1/subscriptions", form, attempt)
-            return _applied(answer, "subscription", subscription.subscription_id)
+            return applied(answer, "subscription", subscription.subscription_id)
 
         async def look_up(attempt: Attempt) -> Applied | None:
             query = (("customer", account.native_id), ("status", "all"))
             async for record, answer in self._list("/v1/subscriptions", query, attempt.priority):
-                if _metadata(record).get("subscription_id") == subscription.subscription_id:
-                    return _applied(answer, "subscription", subscription.subscription_id, record)
+                if metadata(record).get("subscription_id") == subscription.subscription_id:
+                    return applied(answer, "subscription", subscription.subscription_id, record)
             return None
 
         return Operation(
@@ -115,7 +115,7 @@ class StripeBilling:
         async def send(attempt: Attempt) -> Applied:
             answer = await self._http.write(Request("DELETE", path, query, accept=frozenset({404})), attempt=attempt)
             if answer.status != 404:
-                return _applied(answer, "subscription", subscription.subscription_id)
+                return applied(answer, "subscription", subscription.subscription_id)
             ended = await look_up(attempt)
             if ended is None:
                 raise explain(answer)
@@ -123,9 +123,9 @@ class StripeBilling:
 
         async def look_up(attempt: Attempt) -> Applied | None:
             answer = await self._http.read(Request("GET", path, accept=frozenset({404})), priority=attempt.priority)
-            if answer.status == 404 or _record(answer).get("status") != "canceled":
+            if answer.status == 404 or the_record(answer).get("status") != "canceled":
                 return None
-            return _applied(answer, "subscription", subscription.subscription_id)
+            return applied(answer, "subscription", subscription.subscription_id)
 
         return Operation(
             system="billing",
@@ -152,14 +152,14 @@ class StripeBilling:
         async def send(attempt: Attempt) -> Applied:
             item_id = existing.facts.get("billing_item") or await self._item_of(path, attempt.priority)
             form = [("items[0][id]", item_id), ("proration_behavior", "none"), *mapping.terms_form(terms)]
-            return _applied(await self._post(path, form, attempt), "subscription", terms.subscription_id)
+            return applied(await self._post(path, form, attempt), "subscription", terms.subscription_id)
 
         async def look_up(attempt: Attempt) -> Applied | None:
             request = Request("GET", path, (("expand[]", "customer"),), accept=frozenset({404}))
             answer = await self._http.read(request, priority=attempt.priority)
-            if answer.status == 404 or mapping.subscription_facts(_record(answer)) != expected:
+            if answer.status == 404 or mapping.subscription_facts(the_record(answer)) != expected:
                 return None
-            return _applied(answer, "subscription", terms.subscription_id)
+            return applied(answer, "subscription", terms.subscription_id)
 
         return Operation(
             system="billing",
@@ -189,12 +189,12 @@ class StripeBilling:
         )
         answer = await self._http.write(request, attempt=attempt)
         if answer.status >= 500:
-            raise _server_error(answer)
+            raise server_error(answer)
         return answer
 
     async def _item_of(self, path: str, priority: Priority) -> str:
         """The id of a subscription's first item, where the receipt does not know it."""
-        record = _record(await self._http.read(Request("GET", path), priority=priority))
+        record = the_record(await self._http.read(Request("GET", path), priority=priority))
         return str(record["items"]["data"][0]["id"])
 
     async def _find_customer(self, customer_id: str, priority: Priority) -> Applied | None:
@@ -205,8 +205,8 @@ class StripeBilling:
         """
         horizon_s: int | None = None
         async for record, answer in self._list("/v1/customers", (), priority):
-            if _metadata(record).get("customer_id") == customer_id:
-                return _applied(answer, "customer", customer_id, record)
+            if metadata(record).get("customer_id") == customer_id:
+                return applied(answer, "customer", customer_id, record)
             created_s = int(record["created"])
             horizon_s = created_s - SEARCH_WORST_LAG_S if horizon_s is None else horizon_s
             if created_s < horizon_s:
@@ -217,12 +217,12 @@ class StripeBilling:
         request = Request("GET", "/v1/customers/search", (("query", query),), accept=frozenset({400, 403, 404}))
         answer = await self._http.read(request, priority=priority)
         if answer.status == 200:
-            found = cast(list[Record], _record(answer)["data"])
-            hits = (record for record in found if _metadata(record).get("customer_id") == customer_id)
-            return next((_applied(answer, "customer", customer_id, record) for record in hits), None)
+            found = cast(list[Record], the_record(answer)["data"])
+            hits = (record for record in found if metadata(record).get("customer_id") == customer_id)
+            return next((applied(answer, "customer", customer_id, record) for record in hits), None)
         async for record, page in self._list("/v1/customers", (), priority):
-            if _metadata(record).get("customer_id") == customer_id:
-                return _applied(page, "customer", customer_id, record)
+            if metadata(record).get("customer_id") == customer_id:
+                return applied(page, "customer", customer_id, record)
         return None
 
     async def _list(
@@ -234,7 +234,7 @@ class StripeBilling:
         while True:
             paging = (("limit", str(PAGE)), *((("starting_after", cursor),) if cursor else ()))
             answer = await self._http.read(Request("GET", path, (*query, *paging)), priority=priority)
-            page = _record(answer)
+            page = the_record(answer)
             records = cast(list[Record], page["data"])
             for record in records:
                 yield record, answer
@@ -244,59 +244,6 @@ class StripeBilling:
             if repeated > REPEATED_PAGES_MAX:
                 raise Unavailable(f"{path} repeats the page after {cursor}; the listing does not end")
             cursor = str(records[-1]["id"])
-
-
-def explain(answer: Answer) -> Rejected | Unknown | Unavailable:
-    """The error that a refusal means; key conflicts are told apart from business refusals."""
-    body = answer.json_or_none()
-    error = cast(Record, body.get("error") or {}) if isinstance(body, dict) else {}  # pyright: ignore[reportUnknownMemberType]
-    code = str(error.get("code") or error.get("type") or answer.status)
-    detail = {"status": answer.status, "code": code, "field": error.get("param")}
-    detail["request_id"] = answer.headers.get("request-id")
-    if code == "idempotency_key_in_use":
-        return Unknown("Stripe is still working on an earlier request with this key", detail=detail)
-    message = str(error.get("message") or answer.excerpt)
-    if code in ("lock_timeout", "idempotency_error") and answer.status != 400:
-        return Unavailable(f"Stripe could not take it just now: {message}", detail=detail)
-    return Rejected(f"Stripe refused: {message}", detail=detail)
-
-
-def _server_error(answer: Answer) -> Unknown:
-    replayed = answer.headers.get("idempotent-replayed") == "true"
-    detail = {"status": answer.status, "replayed": replayed, "request_id": answer.headers.get("request-id")}
-    if replayed:
-        message = f"Stripe repeats the {answer.status} it saved under this key; the record must be looked up"
-        return Unknown(message, code="vendor.replayed_failure", detail=detail)
-    return Unknown(f"Stripe answered {answer.status}; whether it was applied is not known", detail=detail)
-
-
-def _applied(answer: Answer, kind: str, business_id: str, record: Record | None = None, /) -> Applied:
-    """The receipt of a record; its item's id is kept for amendments."""
-    found = _record(answer) if record is None else record
-    facts: dict[str, str] = {}
-    if kind == "subscription":
-        items: Sequence[Mapping[str, Any]] = found["items"]["data"]
-        facts["billing_item"] = str(items[0]["id"])
-    receipt = Receipt(kind=kind, native_id=str(found["id"]), business_id=business_id, facts=facts)
-    return Applied(
-        receipt=receipt,
-        status=answer.status,
-        request_sha256=answer.request_sha256,
-        response_sha256=answer.response_sha256,
-    )
-
-
-def _record(answer: Answer) -> Record:
-    """The object in an answer; anything else leaves the outcome of a write unknown."""
-    body = answer.json()
-    if isinstance(body, dict) and ("id" in body or "data" in body):
-        return cast(Record, body)
-    message = f"Stripe's answer is not an object: {answer.excerpt}"
-    raise Unknown(message) if answer.wrote else Unavailable(message)
-
-
-def _metadata(record: Record) -> Record:
-    return cast(Record, record.get("metadata") or {})
 
 
 def _quoted(value: str) -> str:

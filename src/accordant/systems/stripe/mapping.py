@@ -17,12 +17,12 @@ from accordant.kernel.errors import Malformed
 from accordant.kernel.money import Money, exponent
 
 Fields = list[tuple[str, str]]
+Members = dict[str, Any]
 
 # Decimals of the amounts that Stripe takes, where they are not those of ISO 4217: ISK and UGX have none since 2007 but
 # are still counted in hundredths, MGA has two on paper and none here.
 _STRIPE_EXPONENTS = {"ISK": 2, "UGX": 2, "MGA": 0}
 _STATUS = {"active": "active", "trialing": "active", "canceled": "ended"}
-KNOWN_OBJECTS = frozenset({"customer", "subscription", "invoice", "product", "price", "subscription_item"})
 ECHOES = frozenset(
     {
         "customer.created",
@@ -81,7 +81,9 @@ def to_stripe(money: Money) -> tuple[int, str]:
     else:
         amount, rest = divmod(money.amount_minor, 10**-shift)
         if rest:
-            raise Malformed(f"{money} has decimals; Stripe takes {money.currency} whole", code="money.too_many_decimals")
+            raise Malformed(
+                f"{money} has decimals; Stripe takes {money.currency} whole", code="money.too_many_decimals"
+            )
     if exponent(money.currency) == 3 and amount % 10:
         message = f"{money} has three decimals that count; Stripe takes the last one only as 0"
         raise Malformed(message, code="money.too_many_decimals")
@@ -98,7 +100,8 @@ def from_stripe(amount: int, currency: str) -> Money:
 
 def unit_split(subscription: Subscription) -> tuple[int, int]:
     """Unit amount and number of units as billed: the quantity where the total divides by it, else one unit at the
-    total, so that no cent is lost to rounding."""
+    total, so that no cent is lost to rounding.
+    """
     amount, _ = to_stripe(subscription.total)
     if subscription.quantity > 0 and amount % subscription.quantity == 0:
         return amount // subscription.quantity, subscription.quantity
@@ -155,11 +158,12 @@ def customer_expected(customer: Customer) -> Facts:
 
 def customer_facts(record: Mapping[str, Any]) -> Facts:
     """The same facts, from Stripe's customer."""
-    metadata = record.get("metadata") or {}
+    address: Members = record.get("address") or {}
+    metadata: Members = record.get("metadata") or {}
     return {
         "customer_id": metadata.get("customer_id"),
         "name": record.get("name"),
-        "country": (record.get("address") or {}).get("country"),
+        "country": address.get("country"),
         "legal_entity": metadata.get("legal_entity"),
         "parent": metadata.get("parent_id"),
     }
@@ -182,12 +186,12 @@ def subscription_expected(subscription: Subscription, *, status: str = "active")
 
 def subscription_facts(record: Mapping[str, Any]) -> Facts:
     """The same facts, from Stripe's subscription with its customer expanded."""
-    metadata = record.get("metadata") or {}
-    items: list[dict[str, Any]] = record["items"]["data"]
+    metadata: Members = record.get("metadata") or {}
+    items: list[Members] = record["items"]["data"]
     amount = sum(int(item["price"]["unit_amount"] or 0) * int(item.get("quantity") or 0) for item in items)
     money = from_stripe(amount, record["currency"])
     customer: object = record.get("customer")
-    owner = cast(dict[str, Any], customer).get("metadata") or {} if isinstance(customer, dict) else {}
+    owner: Members = cast(Members, customer).get("metadata") or {} if isinstance(customer, dict) else {}
     status = str(record["status"])
     return {
         "subscription_id": metadata.get("subscription_id"),
@@ -228,10 +232,10 @@ def _is_ours(record: Mapping[str, Any]) -> bool:
     return isinstance(metadata, dict) and not metadata.keys().isdisjoint({"customer_id", "subscription_id"})
 
 
-def _members(value: object, *, pointer: str) -> dict[str, Any]:
+def _members(value: object, *, pointer: str) -> Members:
     if not isinstance(value, dict):
         raise _malformed(pointer, "expected an object")
-    return cast(dict[str, Any], value)
+    return cast(Members, value)
 
 
 def _malformed(pointer: str, expected: str) -> Malformed:

@@ -10,12 +10,14 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+from aiohttp import web
 
-from accordant.connector.sandbox import Call, Change, Delivery, Kit, LaggedStore, Record, RetryPolicy, WebhookSender
+from accordant.connector.sandbox import Call, Change, Delivery, Kit, LaggedStore, Record, RetryPolicy
 from accordant.systems.stripe.mapping import from_stripe
 from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, new_id
 from accordant.systems.stripe.sandbox.shelf import Shelf, metadata_indexes
 
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("stripe_request_id", str)
 SEARCH_LAG_S = 1.0
 """Documented as less than a minute; the `index_lag` fault or the setting `search_lag_s` make it longer."""
 
@@ -49,7 +51,7 @@ class Books:
         """Subscription id by subscription item id."""
         self.secrets: dict[str, str] = {}
         """Signing secret by webhook endpoint id; shown once, when the endpoint is made."""
-        self.sender = WebhookSender(RETRIES, sign, clock=kit.clock, faults=kit.faults)
+        self.sender = kit.webhooks(RETRIES, sign)
 
     def now_s(self) -> int:
         return int(self.kit.clock.now_s())
@@ -59,15 +61,21 @@ class Books:
 
     def tell(self, call: Call, told: Iterable[Told]) -> None:
         """Keep the events and send them to every endpoint that wants them."""
-        request = {"id": call.request.get("stripe_request_id"), "idempotency_key": call.headers.get("Idempotency-Key")}
+        request = {"id": call.request.get(REQUEST_ID), "idempotency_key": call.headers.get("Idempotency-Key")}
         for one in told:
             data: Record = {"object": one.record}
             if one.previous is not None:
                 data["previous_attributes"] = one.previous
             targets = [endpoint for endpoint in self.endpoints.values() if _wants(endpoint, one.type)]
             event: Record = {
-                **{"id": self.new_id("evt_1"), "object": "event", "api_version": API_VERSION, "created": self.now_s()},
-                **{"data": data, "livemode": False, "pending_webhooks": len(targets), "request": request},
+                "id": self.new_id("evt_1"),
+                "object": "event",
+                "api_version": API_VERSION,
+                "created": self.now_s(),
+                "data": data,
+                "livemode": False,
+                "pending_webhooks": len(targets),
+                "request": request,
                 "type": one.type,
             }
             self.events.put(event)
@@ -150,14 +158,7 @@ def catalog_change(change: Any, record: Record) -> Change:
 def canonical_dump(books: Books) -> dict[str, list[Record]]:
     """What the business sees: our ids, no native ids, no times, sorted."""
     names = {record["id"]: record["metadata"].get("customer_id", "") for record in books.customers.values()}
-    customers = [
-        {
-            **{"business_id": names[record["id"]], "name": record["name"]},
-            "country": (record["address"] or {}).get("country"),
-            **{field: record["metadata"].get(field) for field in ("legal_entity", "parent_id", "tax_id")},
-        }
-        for record in books.customers.values()
-    ]
+    customers = [_customer_line(record) for record in books.customers.values()]
     subscriptions = [_subscription_line(record, names) for record in books.subscriptions.values()]
     invoices: list[Record] = []
     for record in books.invoices.values():
@@ -168,14 +169,28 @@ def canonical_dump(books: Books) -> dict[str, list[Record]]:
     return {"customer": _sorted(customers), "invoice": _sorted(invoices), "subscription": _sorted(subscriptions)}
 
 
+def _customer_line(record: Record) -> Record:
+    address: Record = record["address"] or {}
+    metadata: Record = record["metadata"]
+    return {
+        "business_id": metadata.get("customer_id", ""),
+        "name": record["name"],
+        "country": address.get("country"),
+        **{field: metadata.get(field) for field in ("legal_entity", "parent_id", "tax_id")},
+    }
+
+
 def _subscription_line(record: Record, names: dict[str, str]) -> Record:
     metadata = record["metadata"]
     money = from_stripe(amount_of(record), record["currency"])
     items: list[Record] = record["items"]["data"]
     return {
-        **{"business_id": metadata.get("subscription_id", ""), "customer": names.get(record["customer"], "")},
-        **{"product": ",".join(item["price"]["product"] for item in items), "amount_minor": money.amount_minor},
-        **{"currency": money.currency, "quantity": sum(item["quantity"] for item in items)},
+        "business_id": metadata.get("subscription_id", ""),
+        "customer": names.get(record["customer"], ""),
+        "product": ",".join(item["price"]["product"] for item in items),
+        "amount_minor": money.amount_minor,
+        "currency": money.currency,
+        "quantity": sum(item["quantity"] for item in items),
         "status": record["status"],
         **{field: metadata.get(field) for field in ("opportunity_id", "starts_on", "ends_on")},
         "quantity_sold": metadata.get("quantity"),

@@ -153,9 +153,17 @@ def price_amounts(params: Params, *, within: str) -> Record:
 
 def endpoint_shape(books: Books, *, url: str) -> Record:
     return {
-        **{"id": books.new_id("we_1"), "object": "webhook_endpoint", "api_version": None, "application": None},
-        **{"created": books.now_s(), "description": None, "enabled_events": ["*"], "livemode": False},
-        **{"metadata": {}, "status": "enabled", "url": url},
+        "id": books.new_id("we_1"),
+        "object": "webhook_endpoint",
+        "api_version": None,
+        "application": None,
+        "created": books.now_s(),
+        "description": None,
+        "enabled_events": ["*"],
+        "livemode": False,
+        "metadata": {},
+        "status": "enabled",
+        "url": url,
     }
 
 
@@ -177,7 +185,11 @@ def _customer_fields(params: Params, before: Record) -> Record:
         given = mapping(params["address"], param="address")
         only(given, _ADDRESS, within="address")
         empty = dict.fromkeys(sorted(_ADDRESS))
-        fields["address"] = {**empty, **(before["address"] or {}), **{name: value or None for name, value in given.items()}}
+        fields["address"] = {
+            **empty,
+            **(before["address"] or {}),
+            **{name: value or None for name, value in given.items()},
+        }
     if "metadata" in params:
         fields["metadata"] = metadata_after(before["metadata"], params["metadata"])
     return fields

@@ -25,14 +25,16 @@ from accordant.connector.sandbox import (
     Sandbox,
     Write,
 )
+from accordant.connector.sandbox.faults import FaultKind
 from accordant.systems.stripe.sandbox import reads
-from accordant.systems.stripe.sandbox.books import Books, canonical_dump
+from accordant.systems.stripe.sandbox.books import REQUEST_ID, Books, canonical_dump
 from accordant.systems.stripe.sandbox.catalog import Catalog, endpoint_shape
 from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, product_shape
 from accordant.systems.stripe.sandbox.subscriptions import Subscriptions
 from accordant.systems.stripe.sandbox.wire import Invalid, Params, error_reply, typed_error, unfold
 
 SECRET_KEY = "sk_test_accordantSandboxKey4Tests"
+WEBHOOK_SECRET = "whsec_accordantSandboxSecret4Tests"
 KEY_LIFE_S = 86_400.0
 KEY_CHARS_MAX = 255
 _VERSION = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}(\.[a-z]+)?", re.ASCII)
@@ -48,7 +50,6 @@ class StripeSandbox(Sandbox):
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self.books = Books(kit)
-        self.sender = self.books.sender
         self._keys = frozenset({kit.settings.get("secret_key", SECRET_KEY)})
         self._processing_s = float(kit.settings.get("processing_s", 0))
         self._memo = ReplyMemo(clock=kit.clock, ttl_s=KEY_LIFE_S)
@@ -76,7 +77,7 @@ class StripeSandbox(Sandbox):
             yield Route("GET", path, operation, self._reading(handler))
 
     def authenticate(self, call: Call) -> Problem | None:
-        call.request["stripe_request_id"] = self.books.new_id("req_")
+        call.request[REQUEST_ID] = self.books.new_id("req_")
         return None if _key_of(call) in self._keys else Problem("unauthenticated", 401, None, _key_of(call))
 
     def render(self, problem: Problem) -> Reply:
@@ -113,12 +114,12 @@ class StripeSandbox(Sandbox):
         return call.headers.get("Idempotency-Key") if call.method == "POST" else None
 
     def response_headers(self, call: Call) -> Mapping[str, str]:
-        request_id = call.request.get("stripe_request_id") or self.books.new_id("req_")
+        request_id = call.request.get(REQUEST_ID) or self.books.new_id("req_")
         headers = {"Request-Id": request_id, "Stripe-Version": _version_of(call)}
         key = self.idempotency_key(call)
         return headers if key is None else {**headers, "Idempotency-Key": key}
 
-    def after_fault(self, call: Call, kind: str, reply: Reply) -> None:
+    def after_fault(self, call: Call, kind: FaultKind, *, reply: Reply) -> None:
         """A 5xx given after the endpoint began to execute is the answer that its key repeats."""
         key = self.idempotency_key(call)
         if key is not None and kind == "error_after_apply":
@@ -219,7 +220,7 @@ def _shown(outcome: Reply | Write, version: str, /, books: Books, call: Call) ->
 
 def _saved(call: Call, reply: Reply) -> Reply:
     """The answer as a repeat of its key will get it."""
-    first = str(call.request.get("stripe_request_id", ""))
+    first = call.request.get(REQUEST_ID, "")
     return Reply(reply.status, reply.body, {**reply.headers, "Idempotent-Replayed": "true", "Original-Request": first})
 
 

@@ -96,9 +96,8 @@ def _search(shelf: Shelf) -> Reading:
 def _list(shelf: Shelf) -> Reading:
     own = _OWN_FILTERS[shelf.word]
     grouped = shelf.word == "invoice"
-    allowed = PAGING | {"created", *own} | ({"customer", "subscription"} if grouped else frozenset())
-    if shelf.word == "event":
-        allowed |= {"types"}
+    more = {"invoice": ("customer", "subscription"), "event": ("types",)}.get(shelf.word, ())
+    allowed = PAGING | {"created", *own, *more}
 
     def listed(call: Call, params: Params) -> Reply:
         only(params, allowed)

@@ -6,7 +6,7 @@ moved in 2025-03-31: the billing period from the subscription to its items, the 
 
 import random
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from accordant.connector.sandbox import Record
 
@@ -53,20 +53,53 @@ def customer_shape(record_id: str, *, created: int, rng: random.Random) -> Recor
     prefix = "".join(rng.choices(_ALPHABET[:36], k=8))
     settings = {"custom_fields": None, "default_payment_method": None, "footer": None, "rendering_options": None}
     return {
-        **{"id": record_id, "object": "customer", "address": None, "balance": 0, "created": created, "currency": None},
-        **{"default_source": None, "delinquent": False, "description": None, "discount": None, "email": None},
-        **{"invoice_prefix": prefix, "invoice_settings": settings, "livemode": False, "metadata": {}, "name": None},
-        **{"next_invoice_sequence": 1, "phone": None, "preferred_locales": [], "shipping": None},
-        **{"tax_exempt": "none", "test_clock": None},
+        "id": record_id,
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": created,
+        "currency": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": prefix,
+        "invoice_settings": settings,
+        "livemode": False,
+        "metadata": {},
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
     }
 
 
 def product_shape(record_id: str, *, created: int, name: str) -> Record:
     return {
-        **{"id": record_id, "object": "product", "active": True, "attributes": [], "created": created},
-        **{"default_price": None, "description": None, "images": [], "livemode": False, "marketing_features": []},
-        **{"metadata": {}, "name": name, "package_dimensions": None, "shippable": None, "statement_descriptor": None},
-        **{"tax_code": None, "type": "service", "unit_label": None, "updated": created, "url": None},
+        "id": record_id,
+        "object": "product",
+        "active": True,
+        "attributes": [],
+        "created": created,
+        "default_price": None,
+        "description": None,
+        "images": [],
+        "livemode": False,
+        "marketing_features": [],
+        "metadata": {},
+        "name": name,
+        "package_dimensions": None,
+        "shippable": None,
+        "statement_descriptor": None,
+        "tax_code": None,
+        "type": "service",
+        "unit_label": None,
+        "updated": created,
+        "url": None,
     }
 
 
@@ -74,20 +107,42 @@ def price_shape(record_id: str, *, created: int, amounts: Record) -> Record:
     """`amounts` brings currency, product, unit_amount and recurring."""
     recurring: Record | None = amounts["recurring"]
     return {
-        **{"id": record_id, "object": "price", "active": True, "billing_scheme": "per_unit", "created": created},
-        **{"currency": amounts["currency"], "custom_unit_amount": None, "livemode": False, "lookup_key": None},
-        **{"metadata": {}, "nickname": None, "product": amounts["product"], "recurring": recurring},
-        **{"tax_behavior": "unspecified", "tiers_mode": None, "transform_quantity": None},
-        **{"type": "one_time" if recurring is None else "recurring", "unit_amount": amounts["unit_amount"]},
+        "id": record_id,
+        "object": "price",
+        "active": True,
+        "billing_scheme": "per_unit",
+        "created": created,
+        "currency": amounts["currency"],
+        "custom_unit_amount": None,
+        "livemode": False,
+        "lookup_key": None,
+        "metadata": {},
+        "nickname": None,
+        "product": amounts["product"],
+        "recurring": recurring,
+        "tax_behavior": "unspecified",
+        "tiers_mode": None,
+        "transform_quantity": None,
+        "type": "one_time" if recurring is None else "recurring",
+        "unit_amount": amounts["unit_amount"],
         "unit_amount_decimal": str(amounts["unit_amount"]),
     }
 
 
 def item_shape(record_id: str, *, subscription: str, price: Record, quantity: int, period: tuple[int, int]) -> Record:
     return {
-        **{"id": record_id, "object": "subscription_item", "billing_thresholds": None, "created": period[0]},
-        **{"current_period_end": period[1], "current_period_start": period[0], "discounts": [], "metadata": {}},
-        **{"price": price, "quantity": quantity, "subscription": subscription, "tax_rates": []},
+        "id": record_id,
+        "object": "subscription_item",
+        "billing_thresholds": None,
+        "created": period[0],
+        "current_period_end": period[1],
+        "current_period_start": period[0],
+        "discounts": [],
+        "metadata": {},
+        "price": price,
+        "quantity": quantity,
+        "subscription": subscription,
+        "tax_rates": [],
     }
 
 
@@ -103,19 +158,50 @@ def subscription_shape(record_id: str, *, created: int, customer: str, currency:
     invoicing = {"account_tax_ids": None, "issuer": {"type": "self"}}
     trial = {"end_behavior": {"missing_payment_method": "create_invoice"}}
     return {
-        **{"id": record_id, "object": "subscription", "application": None, "application_fee_percent": None},
-        **{"automatic_tax": tax, "billing_cycle_anchor": created, "billing_cycle_anchor_config": None},
-        **{"billing_mode": {"type": "flexible"}, "billing_thresholds": None, "cancel_at": None},
-        **{"cancel_at_period_end": False, "canceled_at": None, "cancellation_details": details},
-        **{"collection_method": "charge_automatically", "created": created, "currency": currency},
-        **{"customer": customer, "days_until_due": None, "default_payment_method": None, "default_source": None},
-        **{"default_tax_rates": [], "description": None, "discounts": [], "ended_at": None},
-        **{"invoice_settings": invoicing, "items": items_list(record_id, []), "latest_invoice": None},
-        **{"livemode": False, "metadata": {}, "next_pending_invoice_item_invoice": None, "on_behalf_of": None},
-        **{"pause_collection": None, "payment_settings": payment, "pending_invoice_item_interval": None},
-        **{"pending_setup_intent": None, "pending_update": None, "schedule": None, "start_date": created},
-        **{"status": "active", "test_clock": None, "transfer_data": None, "trial_end": None},
-        **{"trial_settings": trial, "trial_start": None},
+        "id": record_id,
+        "object": "subscription",
+        "application": None,
+        "application_fee_percent": None,
+        "automatic_tax": tax,
+        "billing_cycle_anchor": created,
+        "billing_cycle_anchor_config": None,
+        "billing_mode": {"type": "flexible"},
+        "billing_thresholds": None,
+        "cancel_at": None,
+        "cancel_at_period_end": False,
+        "canceled_at": None,
+        "cancellation_details": details,
+        "collection_method": "charge_automatically",
+        "created": created,
+        "currency": currency,
+        "customer": customer,
+        "days_until_due": None,
+        "default_payment_method": None,
+        "default_source": None,
+        "default_tax_rates": [],
+        "description": None,
+        "discounts": [],
+        "ended_at": None,
+        "invoice_settings": invoicing,
+        "items": items_list(record_id, []),
+        "latest_invoice": None,
+        "livemode": False,
+        "metadata": {},
+        "next_pending_invoice_item_invoice": None,
+        "on_behalf_of": None,
+        "pause_collection": None,
+        "payment_settings": payment,
+        "pending_invoice_item_interval": None,
+        "pending_setup_intent": None,
+        "pending_update": None,
+        "schedule": None,
+        "start_date": created,
+        "status": "active",
+        "test_clock": None,
+        "transfer_data": None,
+        "trial_end": None,
+        "trial_settings": trial,
+        "trial_start": None,
     }
 
 
@@ -134,20 +220,48 @@ def invoice_shape(record_id: str, *, subscription: Record, customer: Record, lin
     issuing = {"default_mandate": None, "payment_method_options": None, "payment_method_types": None}
     url = f"/v1/invoices/{record_id}/lines"
     return {
-        **{"id": record_id, "object": "invoice", "amount_due": total, "amount_overpaid": 0, "amount_paid": 0},
-        **{"amount_remaining": total, "amount_shipping": 0, "attempt_count": 0, "attempted": False},
-        **{"auto_advance": True, "automatic_tax": tax, "billing_reason": "subscription_create"},
-        **{"automatically_finalizes_at": created + 3600 if sent else None, "created": created},
-        **{"collection_method": subscription["collection_method"], "currency": subscription["currency"]},
-        **{"customer": customer["id"], "customer_email": customer["email"], "customer_name": customer["name"]},
-        **{"customer_address": customer["address"], "default_tax_rates": [], "discounts": [], "due_date": due},
-        **{"lines": {"object": "list", "data": lines, "has_more": False, "url": url}, "livemode": False},
-        **{"metadata": {}, "number": None, "issuer": {"type": "self"}, "payment_settings": issuing},
-        **{"parent": {"type": "subscription_details", "subscription_details": parent, "quote_details": None}},
-        **{"period_end": created, "period_start": created, "post_payment_credit_notes_amount": 0},
-        **{"pre_payment_credit_notes_amount": 0, "starting_balance": 0, "status": "draft" if sent else "open"},
-        **{"status_transitions": moments, "subtotal": total, "test_clock": None, "total": total},
-        **{"total_taxes": [], "total_discount_amounts": []},
+        "id": record_id,
+        "object": "invoice",
+        "amount_due": total,
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "amount_remaining": total,
+        "amount_shipping": 0,
+        "attempt_count": 0,
+        "attempted": False,
+        "auto_advance": True,
+        "automatic_tax": tax,
+        "billing_reason": "subscription_create",
+        "automatically_finalizes_at": created + 3600 if sent else None,
+        "created": created,
+        "collection_method": subscription["collection_method"],
+        "currency": subscription["currency"],
+        "customer": customer["id"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_address": customer["address"],
+        "default_tax_rates": [],
+        "discounts": [],
+        "due_date": due,
+        "lines": {"object": "list", "data": lines, "has_more": False, "url": url},
+        "livemode": False,
+        "metadata": {},
+        "number": None,
+        "issuer": {"type": "self"},
+        "payment_settings": issuing,
+        "parent": {"type": "subscription_details", "subscription_details": parent, "quote_details": None},
+        "period_end": created,
+        "period_start": created,
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "starting_balance": 0,
+        "status": "draft" if sent else "open",
+        "status_transitions": moments,
+        "subtotal": total,
+        "test_clock": None,
+        "total": total,
+        "total_taxes": [],
+        "total_discount_amounts": [],
     }
 
 
@@ -160,15 +274,15 @@ def as_of(version: str, value: Any) -> Any:
 
 def _before_basil(value: Any) -> Any:
     if isinstance(value, list):
-        return [_before_basil(member) for member in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_before_basil(member) for member in cast(list[Any], value)]
     if not isinstance(value, dict):
         return value
-    shown: Record = {name: _before_basil(member) for name, member in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    shown = {name: _before_basil(member) for name, member in cast(Record, value).items()}
     match shown.get("object"):
         case "subscription_item":
             del shown["current_period_start"], shown["current_period_end"]
         case "subscription":
-            first: Record = value["items"]["data"][0]
+            first = cast(Record, value)["items"]["data"][0]
             shown["current_period_start"] = first["current_period_start"]
             shown["current_period_end"] = first["current_period_end"]
         case "invoice":

@@ -161,9 +161,7 @@ class Shelf:
             raise no_such(self.word, str(cursor)[:100], param=param)
         return self._place[cursor]
 
-    def _disturbed(
-        self, places: Sequence[int], query: Mapping[str, Any], spec: ListSpec
-    ) -> tuple[list[Record], bool]:
+    def _disturbed(self, places: Sequence[int], query: Mapping[str, Any], spec: ListSpec) -> tuple[list[Record], bool]:
         """The same page with the page faults that are on."""
         limit = _limit(query)
         if "ending_before" in query:

@@ -53,7 +53,7 @@ NO_PAYMENT = "This customer has no attached payment source or default payment me
 class Drafted(msgspec.Struct, frozen=True, kw_only=True):
     """Items after a change, and the prices made on the way."""
 
-    items: list[Record]
+    rows: list[Record]
     prices: list[Record]
 
 
@@ -131,14 +131,14 @@ class Subscriptions:
         now_s = self._books.now_s()
         details = {**before["cancellation_details"], "reason": "cancellation_requested"}
         ended = {"status": "canceled", "canceled_at": now_s, "ended_at": now_s, "cancellation_details": details}
-        record = {**before, **ended}
+        record: Record = {**before, **ended}
         told = [Told(type="customer.subscription.deleted", record=record)]
-        drafted = Drafted(items=record["items"]["data"], prices=[])
+        drafted = Drafted(rows=record["items"]["data"], prices=[])
         return self._write(call, record, drafted, changes=(subscription_change("update", record),), told=told)
 
     def _changed(self, call: Call, params: Params, before: Record) -> Write:
         record = {**before, **_terms(params, before)}
-        drafted = Drafted(items=before["items"]["data"], prices=[])
+        drafted = Drafted(rows=before["items"]["data"], prices=[])
         if "items" in params:
             drafted = self._items(params, before)
             record = self._with_items(record, drafted)
@@ -155,7 +155,7 @@ class Subscriptions:
         def apply() -> None:
             for price in drafted.prices:
                 books.prices.put(price)
-            for item in drafted.items:
+            for item in drafted.rows:
                 books.item_owner[item["id"]] = record["id"]
             books.subscriptions.put(record)
             if invoice is not None:
@@ -184,7 +184,7 @@ class Subscriptions:
                 prices.append(item["price"])
         if not 1 <= len(items) <= ITEMS_MAX:
             raise invalid(f"A subscription has 1 to {ITEMS_MAX} items, not {len(items)}.", param="items")
-        return Drafted(items=list(items.values()), prices=prices)
+        return Drafted(rows=list(items.values()), prices=prices)
 
     def _item(self, asked: Params, *, subscription: Record, known: Record | None, within: str) -> Record:
         price = self._price(asked, within=within) if known is None or {"price", "price_data"} & asked.keys() else None
@@ -218,10 +218,10 @@ class Subscriptions:
         return price
 
     def _with_items(self, record: Record, drafted: Drafted) -> Record:
-        currencies = sorted({str(item["price"]["currency"]) for item in drafted.items})
+        currencies = sorted({str(item["price"]["currency"]) for item in drafted.rows})
         if len(currencies) != 1 or (record["currency"] and record["currency"] != currencies[0]):
             raise invalid("All prices on a subscription must have the same currency.", param="items")
-        return {**record, "currency": currencies[0], "items": items_list(record["id"], drafted.items)}
+        return {**record, "currency": currencies[0], "items": items_list(record["id"], drafted.rows)}
 
     def _first_invoice(self, record: Record, customer: Record) -> Record:
         invoice_id = self._books.new_id("in_1")
@@ -234,10 +234,20 @@ class Subscriptions:
         period = {"start": item["current_period_start"], "end": item["current_period_end"]}
         details = {"subscription": subscription["id"], "subscription_item": item["id"], "proration": False}
         return {
-            **{"id": self._books.new_id("il_1"), "object": "line_item", "amount": amount, "subtotal": amount},
-            **{"currency": price["currency"], "description": None, "discountable": True, "discounts": []},
-            **{"invoice": invoice_id, "livemode": False, "metadata": {}, "period": period},
-            **{"quantity": item["quantity"], "discount_amounts": []},
+            "id": self._books.new_id("il_1"),
+            "object": "line_item",
+            "amount": amount,
+            "subtotal": amount,
+            "currency": price["currency"],
+            "description": None,
+            "discountable": True,
+            "discounts": [],
+            "invoice": invoice_id,
+            "livemode": False,
+            "metadata": {},
+            "period": period,
+            "quantity": item["quantity"],
+            "discount_amounts": [],
             "parent": {"type": "subscription_item_details", "subscription_item_details": details},
             "pricing": {"type": "price_details", "price_details": {"price": price["id"], "product": price["product"]}},
         }
@@ -253,7 +263,9 @@ class Subscriptions:
         if record["collection_method"] != "send_invoice":
             raise Refused(error_reply(NO_PAYMENT, code="resource_missing"))
         if record["days_until_due"] is None:
-            raise invalid("You must pass `days_until_due` when `collection_method` is `send_invoice`.", param="days_until_due")
+            raise invalid(
+                "You must pass `days_until_due` when `collection_method` is `send_invoice`.", param="days_until_due"
+            )
         if not customer["email"]:
             raise Refused(error_reply(NO_EMAIL))
 

@@ -1,0 +1,1 @@
+"""Each vendor: its sandbox, its client, its words."""

@@ -1,0 +1,1 @@
+"""Stripe Billing: sandbox, client, mapping and webhooks."""

@@ -1,0 +1,77 @@
+"""The sandbox over real HTTP, the official client in a thread of its own, and the administrator's door."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import stripe
+
+from accordant.connector.sandbox import Serving
+from accordant.systems.stripe.sandbox import SECRET_KEY
+
+ADMIN_TOKEN = "open sesame"
+
+
+class Running:
+    """A sandbox that runs, seen from outside."""
+
+    def __init__(self, serving: Serving, session: aiohttp.ClientSession, ledger: Path) -> None:
+        self.url = serving.url
+        self.sandbox = serving.sandbox
+        self.session = session
+        self._ledger = ledger
+
+    def official(self, **options: Any) -> Any:
+        given: dict[str, Any] = {"max_network_retries": 0, **options}
+        return stripe.StripeClient(given.pop("key", SECRET_KEY), base_addresses={"api": self.url}, **given)
+
+    async def ask(self, call: Callable[[Any], Any], **options: Any) -> Any:
+        """Run blocking calls of the official client beside the server."""
+        return await asyncio.to_thread(call, self.official(**options))
+
+    async def admin(self, method: str, action: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"X-Sandbox-Token": ADMIN_TOKEN}
+        async with self.session.request(method, f"{self.url}/__sandbox__/{action}", data=data, headers=headers) as got:
+            answer = await got.json()
+            assert got.status == 200, answer
+            return answer
+
+    async def fault(self, kind: str, operation: str = "*", **how: object) -> None:
+        await self.admin("PUT", "faults", {"faults": [{"kind": kind, "operation": operation, **how}]})
+
+    async def raw(
+        self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] = {}
+    ) -> tuple[int, dict[str, str], Any]:
+        sent = {"Authorization": f"Bearer {SECRET_KEY}", **headers}
+        if body:
+            sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        async with self.session.request(method, self.url + path, data=body or None, headers=sent) as got:
+            return got.status, {name.lower(): value for name, value in got.headers.items()}, await got.json()
+
+    def ledger(self, kind: str | None = None) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self._ledger.read_text().splitlines()]
+        return [line for line in lines if kind is None or line["kind"] == kind]
+
+
+Start = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+CUSTOMER: dict[str, Any] = {"name": "Acme", "email": "ar@acme.example", "metadata": {"customer_id": "customer-1"}}
+
+
+def terms(customer: str, *, unit_amount: int = 55_000, quantity: int = 1, **more: Any) -> dict[str, Any]:
+    """Parameters of a subscription as the official client takes them."""
+    price = {"currency": "usd", "product": "GTXB", "unit_amount": unit_amount, "recurring": {"interval": "year"}}
+    return {
+        "customer": customer,
+        "collection_method": "send_invoice",
+        "days_until_due": 30,
+        "items": [{"price_data": price, "quantity": quantity}],
+        "metadata": {"subscription_id": "subscription-1"},
+        **more,
+    }
