@@ -8,7 +8,7 @@ import msgspec
 FALLBACK = "*"
 
 
-class ExceptionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExceptionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How one kind of exception is handled."""
 
     cause_class: Literal["technical", "data", "process"]
@@ -20,7 +20,7 @@ class ExceptionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Where the steps to take are written."""
 
 
-class FlowPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FlowPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """What a flow does when it cannot go on."""
 
     on_failure: Literal["hold", "compensate"] = "hold"

@@ -2,12 +2,9 @@
 
 from datetime import date
 
-from rapidfuzz import fuzz, process
-
 from accordant.governance.estate import Estate, ReferenceRow
+from accordant.governance.likeness import nearest
 from accordant.kernel.errors import Unmapped
-
-_CANDIDATES_MAX = 3
 
 
 def resolve(estate: Estate, table: str, *, value: str, on: date) -> ReferenceRow:
@@ -26,19 +23,14 @@ def resolve(estate: Estate, table: str, *, value: str, on: date) -> ReferenceRow
     raise _missing(estate, table, value=value, on=on)
 
 
-def nearest(estate: Estate, table: str, *, value: str, on: date) -> list[str]:
+def candidates_for(estate: Estate, table: str, *, value: str, on: date) -> list[str]:
     """Up to three values of the table that are written most alike and hold on this day, best first."""
-    known = sorted(
-        known for known, rows in estate.tables.get(table, {}).items() if any(row.is_effective(on) for row in rows)
-    )
-    found = process.extract(
-        value.casefold(), [name.casefold() for name in known], scorer=fuzz.ratio, limit=_CANDIDATES_MAX
-    )
-    return [known[index] for _, _, index in found]
+    rows = estate.tables.get(table, {})
+    return nearest(value, (known for known in rows if estate.effective(table, known, on=on)))
 
 
 def _missing(estate: Estate, table: str, *, value: str, on: date) -> Unmapped:
-    owner, candidates = estate.owner_of(table), nearest(estate, table, value=value, on=on)
+    owner, candidates = estate.owner_of(table), candidates_for(estate, table, value=value, on=on)
     alike = ", ".join(f"{candidate!r}" for candidate in candidates) or "none"
     if table not in estate.tables:
         found = f"the estate has no reference table {table!r}, so {value!r} has no meaning"
