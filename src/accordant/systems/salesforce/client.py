@@ -12,12 +12,14 @@ import msgspec
 
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
 from accordant.canonical.opportunity import DealStanding
-from accordant.connector.auth import Auth, ClientCredentials, ClientCredentialsSpec, JwtBearer, JwtSpec
+from accordant.connector.auth import Auth
 from accordant.connector.budget import Quota
 from accordant.connector.capabilities import Capability, ConnectionSettings, Row
-from accordant.connector.http import Answer, Request, VendorHttp, segment
+from accordant.connector.exchange import Answer, Request, segment
+from accordant.connector.http import VendorHttp
 from accordant.connector.manners import Manners
 from accordant.connector.paging import path_of_link
+from accordant.connector.tokens import ClientCredentials, ClientCredentialsSpec, JwtBearer, JwtSpec
 from accordant.kernel.clock import parse_utc_ms, utc_text
 from accordant.kernel.errors import (
     AccordantError,
@@ -42,7 +44,7 @@ REASON_CHARS = 255
 SAME_PAGE_MAX = 3
 PAGES_MAX = 100_000
 _READ_BACK = "SELECT Id, Accordant_Status__c, Accordant_Transaction__c FROM Opportunity"
-SHORT_PAUSE_S = 1.0
+SHORT_PAUSE_S = 0.25
 DAILY_PAUSE_S = 900.0
 
 CAPABILITIES = (
@@ -199,7 +201,7 @@ class SalesforceClient:
         held: dict[str, Facts] = {}
         for start in range(0, len(refs), READ_BACK_ROWS):
             ids = ", ".join(_quoted(ref.native_id) for ref in refs[start : start + READ_BACK_ROWS])
-            soql = f"{_READ_BACK} WHERE Id IN ({ids})"  # noqa: S608 - every id is a quoted literal
+            soql = f"{_READ_BACK} WHERE Id IN ({ids})"
             async for page in self._pages(soql):
                 for raw in page.records:
                     row = msgspec.json.decode(raw, type=dict[str, Any])

@@ -52,7 +52,7 @@ def translate(message: Message) -> list[Told] | Ignored:
     """
     if message.stream != STREAM:
         return Ignored(reason="unknown_type")
-    row = _Deal(cast("Row", decode(message.body)))
+    row = _Deal(_decoded(message))
     row.check_shape()
     won = row.is_won()
     closed_on = row.closed_on(required=won)
@@ -73,6 +73,20 @@ def translate(message: Message) -> list[Told] | Ignored:
             content=_content(row, account),
         )
     ]
+
+
+def _decoded(message: Message) -> Row:
+    """The row; what cannot be decoded is at least named."""
+    native_id = message.delivery_id.partition("@")[0][:100]
+    try:
+        value: object = decode(message.body)
+    except Malformed as wrong:
+        detail = {"record": native_id, "field": "", "value": "", "expected": "one JSON object", **wrong.detail}
+        raise Malformed(f"opportunity {native_id}: {wrong.message}", code=wrong.code, detail=detail) from wrong
+    if not isinstance(value, dict):
+        detail = {"record": native_id, "field": "", "value": str(value)[:100], "expected": "one JSON object"}
+        raise Malformed(f"opportunity {native_id}: a row must be an object", code="row.malformed", detail=detail)
+    return cast("Row", value)
 
 
 def _fact(row: "_Deal", account: SourceAccount, *, closed_on: date, amount_text: str) -> Fact:

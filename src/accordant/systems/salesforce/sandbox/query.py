@@ -87,12 +87,11 @@ class Finder:
         conditions = [(c, *self._resolve(table.sobject, c.path, query)) for c in query.conditions]
         orders = [(order, *self._resolve(table.sobject, order.path, query)) for order in query.orders]
         column = self._column(table.sobject, query) if query.paths else None
-        rows, used = self._candidates(table, query, [".".join((*steps, f.name)) for _, steps, f in orders])
+        rows, in_order = self._candidates(table, query, [".".join((*steps, f.name)) for _, steps, f in orders])
         for condition, steps, field in conditions:
-            if condition not in used:
-                test = _test(condition, field)
-                rows = [row for row in rows if test(self._value(table.sobject, row, steps, field))]
-        if orders and not used.intersection({"ordered"}):
+            test = _test(condition, field)
+            rows = [row for row in rows if test(self._value(table.sobject, row, steps, field))]
+        if orders and not in_order:
             rows = self._sorted(table.sobject, rows, orders)
         rows = rows[query.offset :] if query.limit is None else rows[query.offset : query.offset + query.limit]
         return Result(rows if column else [], len(rows), column)
@@ -153,20 +152,20 @@ class Finder:
             column.fields.append(field)
         return root
 
-    def _candidates(self, table: Table, query: Query, order: list[str]) -> tuple[list[Record], set[Any]]:
-        """The fewest rows an index gives, and what it has already settled: conditions, or the word `ordered`."""
+    def _candidates(self, table: Table, query: Query, order: list[str]) -> tuple[list[Record], bool]:
+        """The fewest rows an index gives, and whether they stand in the order asked for."""
         for condition in query.conditions:
             name = condition.path.lower()
             ids = _wanted_ids(table, condition, name)
             if ids is not None:
                 rows = [table.records[record_id] for record_id in ids if record_id in table.records]
-                return rows, set()
+                return rows, False
         ranged = [c for c in query.conditions if c.path.lower() == "systemmodstamp" and c.operator in _RANGES]
         plain = order in _BY_CHANGE and not any(o.descending for o in query.orders)
         if not ranged and not plain:
-            return list(table.records.values()), set()
+            return list(table.records.values()), False
         low, high = _bounds(ranged)
-        return table.changed_between(low, high), {"ordered"} if plain or not query.orders else set()
+        return table.changed_between(low, high), plain
 
     def _value(self, sobject: SObject, row: Record, steps: list[str], field: Field) -> Any:
         here: Record | None = row

@@ -83,7 +83,7 @@ def existing(draft: Draft, sobject: SObject, record_id: str) -> Record:
 
 def create(draft: Draft, sobject: SObject, sent: Record) -> str:
     """Stage a new record and return its id."""
-    values = _accepted(draft, sobject, sent)
+    values = _accepted(draft, sobject, sent, creating=True)
     missing = tuple(f.name for f in sobject.fields.values() if f.required and values.get(f.name) in (None, ""))
     if missing:
         raise RowError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", fields=missing)
@@ -95,7 +95,7 @@ def create(draft: Draft, sobject: SObject, sent: Record) -> str:
 
 def update(draft: Draft, sobject: SObject, record: Record, sent: Record) -> None:
     """Stage the record with what was sent; null empties a field."""
-    values = _accepted(draft, sobject, sent)
+    values = _accepted(draft, sobject, sent, creating=False)
     merged = {name: value for name, value in {**record, **values}.items() if value is not None}
     emptied = tuple(f.name for f in sobject.fields.values() if f.required and f.name in values and not values[f.name])
     if emptied:
@@ -136,7 +136,7 @@ class Ambiguous(RowError):
         return Reply(300, [base + record_id for record_id in self.ids])
 
 
-def _accepted(draft: Draft, sobject: SObject, sent: Record) -> Record:
+def _accepted(draft: Draft, sobject: SObject, sent: Record, *, creating: bool) -> Record:
     """The sent values under their proper names. Text is stored as it came: bad amounts and dates included."""
     values: Record = {}
     for word, value in sent.items():
@@ -145,7 +145,7 @@ def _accepted(draft: Draft, sobject: SObject, sent: Record) -> Record:
         field = sobject.field(word)
         if field is None:
             raise RowError("INVALID_FIELD", f"No such column '{word}' on sobject of type {sobject.name}")
-        if field.read_only:
+        if field.read_only or (field.create_only and not creating):
             raise RowError(
                 "INVALID_FIELD_FOR_INSERT_UPDATE",
                 f"Unable to create/update fields: {field.name}. Please check the security settings of this field "

@@ -20,6 +20,7 @@ class Field(msgspec.Struct, frozen=True):
     lookup: bool = False
     required: bool = False
     read_only: bool = False
+    create_only: bool = False
     to: str | None = None
 
     @property
@@ -57,7 +58,11 @@ _STAMPS = (
 
 def _sobject(name: str, prefix: str, *fields: Field) -> SObject:
     every = {field.name: field for field in (*_STAMPS, *fields)}
-    relations = {f.name.removesuffix("Id").lower(): (f.name.removesuffix("Id"), f.name) for f in fields if f.to}
+    relations = {
+        f.name.removesuffix("Id").lower(): (f.name.removesuffix("Id"), f.name)
+        for f in fields
+        if f.to and not f.create_only
+    }
     return SObject(name, prefix, every, {known.lower(): known for known in every}, relations)
 
 
@@ -70,8 +75,8 @@ SCHEMA: dict[str, SObject] = {
             Field("Name", required=True),
             Field("AccountNumber", length=40),
             Field("ParentId", "reference", 18, to="Account"),
-            Field("Industry", "picklist"),
-            Field("Type", "picklist"),
+            Field("Industry", "picklist", 40),
+            Field("Type", "picklist", 40),
             Field("BillingStreet", "textarea"),
             Field("BillingCity", length=40),
             Field("BillingCountry", length=80),
@@ -104,6 +109,7 @@ SCHEMA: dict[str, SObject] = {
             Field("TotalOpportunityQuantity", "double", 0),
             Field("CurrencyIsoCode", "picklist", 3),
             Field("AccountId", "reference", 18, to="Account"),
+            Field("ContactId", "reference", 18, to="Contact", create_only=True),
             Field("Opportunity_Number__c", lookup=True),
             Field("Product__c"),
             Field("Account_Name__c"),
@@ -159,7 +165,7 @@ def _describe_field(field: Field) -> Record:
         "unique": False,
         "nillable": not field.required and not field.read_only,
         "createable": not field.read_only,
-        "updateable": not field.read_only,
+        "updateable": not (field.read_only or field.create_only),
         "referenceTo": [field.to] if field.to else [],
-        "relationshipName": field.name.removesuffix("Id") if field.to else None,
+        "relationshipName": field.name.removesuffix("Id") if field.to and not field.create_only else None,
     }

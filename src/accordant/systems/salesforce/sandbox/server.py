@@ -64,17 +64,19 @@ class SalesforceSandbox(Sandbox):
         self.database = Database(kit.clock.now_ms)
         self._tokens = Tokens(kit)
         self._daily = int(kit.settings.get("daily_limit", DAILY_CALLS))
-        self._resources = Resources(kit, self.database).table()
-        self._composite = Composite(self._resources)
+        self.resources = Resources(kit, self.database).table()
+        self._composite = Composite(self.resources)
 
     def routes(self) -> Iterable[Route]:
         yield Route("POST", "/services/oauth2/token", "token.issue", self._tokens.issue, public=True)
         yield Route("GET", "/services/data", "versions.list", self._versions, public=True)
         yield Route("GET", ROOT + "/limits", "limits.get", self._limits)
-        for resource in self._resources:
+        yield Route("GET", ROOT + "/limits/", "limits.get", self._limits)
+        for resource in self.resources:
             yield Route(resource.method, ROOT + resource.path, resource.operation, self._handler(resource))
             yield Route(resource.method, ROOT + resource.path + "/", resource.operation, self._handler(resource))
         yield Route("POST", ROOT + "/composite", "composite.run", self._run_composite)
+        yield Route("POST", ROOT + "/composite/", "composite.run", self._run_composite)
 
     def authenticate(self, call: Call) -> Problem | None:
         admitted = self._tokens.admits(call.headers.get("Authorization", ""))
