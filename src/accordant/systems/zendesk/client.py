@@ -86,10 +86,9 @@ class Zendesk:
             organizations = await self._show_many([ref.business_id for ref in batch], Priority.BACKGROUND)
             for ref in batch:
                 organization = organizations.get(ref.business_id.casefold())
-                facts = (
-                    read(organization) if read and organization and str(organization["id"]) == ref.native_id else None
-                )
-                if facts is not None:
+                if read is None or organization is None or str(organization["id"]) != ref.native_id:
+                    continue
+                if (facts := read(organization)) is not None:
                     found[ref.native_id] = facts
         return found
 
