@@ -26,7 +26,7 @@ class _Identified(msgspec.Struct, frozen=True):
     id: str = ""
 
 
-def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], received_at_s: int) -> Delivery:
+def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], received_at_s: int, /) -> Delivery:
     """Check one delivery; `headers` have lower-case names, `secrets` are those valid now (two while rotating).
 
     Raises:
@@ -37,7 +37,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], re
         raise _unverified("no signing secret is configured for this connection")
     if not timestamp.isascii() or not timestamp or not sent:
         raise _unverified(f"the headers {SIGNATURE} and {TIMESTAMP} are needed")
-    if not _signed(timestamp.encode() + body, sent.encode("utf-8", "surrogatepass"), secrets):
+    if not _signed(timestamp.encode() + body, sent.encode("utf-8", "surrogatepass"), secrets=secrets):
         raise _unverified("the signature does not match; the secret is another one or the body was altered")
     if abs(received_at_s - _instant_s(timestamp)) > TOLERANCE_S:
         raise _unverified(f"it was signed more than {TOLERANCE_S} seconds away from now")
@@ -47,7 +47,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], re
     return Delivery(delivery_id=delivery_id)
 
 
-def _signed(message: bytes, sent: bytes, secrets: tuple[str, ...]) -> bool:
+def _signed(message: bytes, sent: bytes, *, secrets: tuple[str, ...]) -> bool:
     """Whether one of the secrets signed it; all of them are tried, so that time tells nothing."""
     matches = False
     for secret in secrets:

@@ -56,9 +56,9 @@ def bad_request(code: str, description: str) -> Refused:
     return Refused(Reply(400, {"error": code, "description": description}))
 
 
-def invalid(field: str, error: str, description: str) -> Refused:
+def invalid(field: str, error: str, *, text: str) -> Refused:
     """422: one field of the record cannot be stored."""
-    details = {field: [{"description": description, "error": error}]}
+    details = {field: [{"description": text, "error": error}]}
     return Refused(
         Reply(422, {"error": "RecordInvalid", "description": "Record validation errors", "details": details})
     )
@@ -105,12 +105,12 @@ def origin(call: Call) -> str:
     return f"{call.request.scheme}://{call.request.host}"
 
 
-def listing(call: Call, name: str, rows: list[Record], *, take: TakePage) -> Reply:
+def listing(call: Call, name: str, *, rows: list[Record], take: TakePage) -> Reply:
     """One page: by cursor when `page[size]` or `page[after]` is given, else by `page` and `per_page`."""
     if "page[size]" in call.query or "page[after]" in call.query:
-        return _by_cursor(call, name, rows, take=take)
-    size = min(PAGE_MAX, _whole(call, "per_page", PAGE_MAX))
-    number = _whole(call, "page", 1)
+        return _by_cursor(call, name, rows=rows, take=take)
+    size = min(PAGE_MAX, _whole(call, "per_page", default=PAGE_MAX))
+    number = _whole(call, "page", default=1)
     if number > OFFSET_PAGES_MAX:
         raise bad_request("InvalidPaginationDepth", "Offset pagination is limited to 100 pages; use cursor pagination")
     page = take(rows, (number - 1) * size, size)
@@ -119,9 +119,9 @@ def listing(call: Call, name: str, rows: list[Record], *, take: TakePage) -> Rep
     return Reply(200, {name: page.rows, "count": len(rows), "next_page": following, "previous_page": previous})
 
 
-def _by_cursor(call: Call, name: str, rows: list[Record], *, take: TakePage) -> Reply:
+def _by_cursor(call: Call, name: str, *, rows: list[Record], take: TakePage) -> Reply:
     """Rows are ordered by id, the cursor is the last id seen: a row that is deleted meanwhile hides no other."""
-    size = min(PAGE_MAX, _whole(call, "page[size]", PAGE_MAX))
+    size = min(PAGE_MAX, _whole(call, "page[size]", default=PAGE_MAX))
     after = call.query.get("page[after]", "")
     start = bisect_right(rows, read_cursor(after), key=_id_of) if after else 0
     page = take(rows, start, size)
@@ -147,7 +147,7 @@ def _id_of(row: Record) -> int:
     return row["id"]
 
 
-def _whole(call: Call, name: str, default: int) -> int:
+def _whole(call: Call, name: str, *, default: int) -> int:
     text = call.query.get(name, str(default))
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise bad_request("InvalidPaginationParameter", f"{name} must be a positive integer")

@@ -94,7 +94,7 @@ class Herald:
             )
 
 
-def sign(delivery: Delivery, at: datetime, attempt: int) -> Mapping[str, str]:
+def sign(delivery: Delivery, at: datetime, attempt: int, /) -> Mapping[str, str]:
     """base64(HMAC-SHA256(secret, timestamp + raw body)); every attempt has its own timestamp."""
     timestamp = stamp(at)
     mac = hmac.new(delivery.secret.encode(), timestamp.encode() + delivery.body, hashlib.sha256)

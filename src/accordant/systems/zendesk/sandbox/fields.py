@@ -42,24 +42,26 @@ class Fields:
 
     def stored(self, given: Mapping[str, Any]) -> Record:
         """The values as they are kept; keys that the account does not have are passed over."""
-        return {key: _stored(key, self._fields[key], value) for key, value in given.items() if key in self._fields}
+        return {
+            key: _stored(key, value, field=self._fields[key]) for key, value in given.items() if key in self._fields
+        }
 
     def add(self, key: str, field: Field) -> None:
         self._fields[key] = field
 
 
-def _stored(key: str, field: Field, value: Any) -> Any:
+def _stored(key: str, value: Any, *, field: Field) -> Any:
     if value is None or value == "":
         return None
     if field.type == "integer":
         if isinstance(value, bool) or not str(value).lstrip("-").isdecimal():
-            raise answers.invalid(key, "InvalidValue", f"{field.title}: {value} is not a whole number")
+            raise answers.invalid(key, "InvalidValue", text=f"{field.title}: {value} is not a whole number")
         return int(value)
     if field.type == "date":
         try:
             day = datetime.fromisoformat(value).date()
         except (TypeError, ValueError) as error:
-            raise answers.invalid(key, "InvalidFormat", f"{field.title}: {value} is not a date") from error
+            raise answers.invalid(key, "InvalidFormat", text=f"{field.title}: {value} is not a date") from error
         return _midnight(day)
     return value if isinstance(value, str) else str(value)
 

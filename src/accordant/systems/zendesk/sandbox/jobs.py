@@ -46,14 +46,15 @@ class Jobs:
         queued |= {"total": len(rows), "progress": None, "status": "queued", "message": None, "results": None}
 
         def apply() -> None:
-            results = [self._done(index, row, write, f"{call.method} {call.path}") for index, row in enumerate(rows)]
+            operation = f"{call.method} {call.path}"
+            results = [self._done(index, row, write=write, operation=operation) for index, row in enumerate(rows)]
             message = f"Completed at {self._kit.clock.now():%Y-%m-%d %H:%M:%S} +0000"
             done = {"progress": len(rows), "status": "completed", "message": message, "results": results}
             self._jobs[job_id] = queued | done
 
         return Write(Reply(200, {"job_status": queued}), (), apply)
 
-    def _done(self, index: int, row: Record, write: Callable[[Record], Write], operation: str) -> Record:
+    def _done(self, index: int, row: Record, *, write: Callable[[Record], Write], operation: str) -> Record:
         try:
             planned = write(row)
         except Refused as refused:

@@ -84,7 +84,7 @@ class Organizations:
         def apply() -> None:
             self.store.delete(str(before["id"]))
             self._by_update.pop(str(before["id"]), None)
-            self._tell(before, "deleted", {})
+            self._tell(before, "deleted", event={})
 
         return Write(Reply(204), (_line("customer", "delete", after=before),), apply)
 
@@ -110,7 +110,7 @@ class Organizations:
 
     async def list_all(self, call: Call) -> Reply:
         rows = self.store.values()
-        return answers.listing(call, "organizations", rows, take=self._page)
+        return answers.listing(call, "organizations", rows=rows, take=self._page)
 
     async def count(self, call: Call) -> Reply:
         refreshed = stamp(self._kit.clock.now())
@@ -201,13 +201,13 @@ class Organizations:
     def _validate(self, after: Record) -> None:
         name = after["name"]
         if not isinstance(name, str) or not name.strip():
-            raise answers.invalid("name", "BlankValue", "Name: cannot be blank")
+            raise answers.invalid("name", "BlankValue", text="Name: cannot be blank")
         if any(row["id"] != after["id"] for row in self.store.find_now("name", folded(name))):
-            raise answers.invalid("name", "DuplicateValue", f"Name: {name} has already been taken")
+            raise answers.invalid("name", "DuplicateValue", text=f"Name: {name} has already been taken")
         external_id = folded(after["external_id"])
         if external_id and any(row["id"] != after["id"] for row in self.store.find_now("external_id", external_id)):
             text = f"External: {after['external_id']} has already been taken"
-            raise answers.invalid("external_id", "DuplicateValue", text)
+            raise answers.invalid("external_id", "DuplicateValue", text=text)
 
     def _write(self, call: Call, planned: Planned, *, status: int) -> Write:
         before, after = planned.before, planned.after
@@ -244,21 +244,23 @@ class Organizations:
 
     def _announce(self, before: Record | None, after: Record) -> None:
         if before is None:
-            self._tell(after, "created", {})
+            self._tell(after, "created", event={})
             return
         for name, topic in _TOLD.items():
             if before[name] != after[name]:
-                self._tell(after, topic, change(after[name], before[name]))
+                self._tell(after, topic, event=change(after[name], before[name]))
         if before["tags"] != after["tags"]:
             added = [tag for tag in after["tags"] if tag not in before["tags"]]
             removed = [tag for tag in before["tags"] if tag not in after["tags"]]
-            self._tell(after, "tags_changed", {"added": {"tags": added}, "removed": {"tags": removed}})
+            self._tell(after, "tags_changed", event={"added": {"tags": added}, "removed": {"tags": removed}})
         for key, value in after["organization_fields"].items():
             old = before["organization_fields"].get(key)
             if old != value:
-                self._tell(after, "custom_field_changed", {**change(value, old), "field": self._fields.described(key)})
+                self._tell(
+                    after, "custom_field_changed", event={**change(value, old), "field": self._fields.described(key)}
+                )
 
-    def _tell(self, row: Record, topic: str, event: Record) -> None:
+    def _tell(self, row: Record, topic: str, *, event: Record) -> None:
         names = ("created_at", "external_id", "name", "shared_comments", "shared_tickets", "updated_at")
         group = row["group_id"]
         detail = {name: row[name] for name in names} | {
@@ -267,7 +269,7 @@ class Organizations:
         }
         self._herald.tell(f"organization.{topic}", subject=f"zen:organization:{row['id']}", detail=detail, event=event)
 
-    def _page(self, rows: list[Record], start: int, limit: int) -> Page:
+    def _page(self, rows: list[Record], start: int, limit: int, /) -> Page:
         return self._kit.page("organization.list", rows, start=start, limit=limit)
 
 

@@ -82,7 +82,7 @@ class Tickets:
 
         def apply() -> None:
             self._put(ticket, comment)
-            self._tell(ticket, "created", {})
+            self._tell(ticket, "created", event={})
             if key is not None:
                 self._memo.save(key, reply, call.body)
 
@@ -106,10 +106,10 @@ class Tickets:
             self._put(after, comment)
             for name, topic in _TOLD.items():
                 if before[name] != after[name]:
-                    self._tell(after, topic, change(after[name], before[name]))
+                    self._tell(after, topic, event=change(after[name], before[name]))
             if comment is not None:
                 told = {"id": str(comment["id"]), "body": comment["body"], "is_public": comment["public"]}
-                self._tell(after, "comment_added", {"comment": told})
+                self._tell(after, "comment_added", event={"comment": told})
 
         return Write(Reply(200, {"ticket": after, "audit": self._audit(after)}), tuple(changes), apply)
 
@@ -124,11 +124,11 @@ class Tickets:
         """`external_id` filters the list itself, without the search index."""
         if "external_id" in call.query:
             return _all(self.store.find_now("external_id", call.query["external_id"]))
-        return answers.listing(call, "tickets", self.store.values(), take=self._page)
+        return answers.listing(call, "tickets", rows=self.store.values(), take=self._page)
 
     async def of_organization(self, call: Call) -> Reply:
         rows = self.store.find_now("organization", int(call.params["id"]))
-        return answers.listing(call, "tickets", rows, take=self._page)
+        return answers.listing(call, "tickets", rows=rows, take=self._page)
 
     async def count(self, call: Call) -> Reply:
         refreshed = stamp(self._kit.clock.now())
@@ -136,7 +136,7 @@ class Tickets:
 
     async def comments(self, call: Call) -> Reply:
         rows = self._comments.get(str(self._known(call)["id"]), [])
-        return answers.listing(call, "comments", rows, take=self._page)
+        return answers.listing(call, "comments", rows=rows, take=self._page)
 
     async def export(self, call: Call) -> Reply:
         """Cursor-based incremental export: changed tickets, oldest change first."""
@@ -168,12 +168,12 @@ class Tickets:
         first = answers.as_record(given.get("comment")) or {}
         body = first.get("body") or first.get("html_body") or given.get("description")
         if not body:
-            raise answers.invalid("base", "BlankValue", "Description: cannot be blank")
+            raise answers.invalid("base", "BlankValue", text="Description: cannot be blank")
         now = stamp(self._kit.clock.now())
         self._last_id += 1
         organization_id = given.get("organization_id")
         if organization_id is not None and self._organizations.store.get(str(organization_id)) is None:
-            raise answers.invalid("organization", "InvalidValue", "Organization: is invalid")
+            raise answers.invalid("organization", "InvalidValue", text="Organization: is invalid")
         ticket: Record = {"id": self._last_id, "url": "", "created_at": now, "updated_at": now, "description": body}
         ticket |= dict.fromkeys(("subject", "external_id", "priority", "type", "assignee_id", "group_id"))
         ticket |= {"status": "new", "tags": [], "custom_fields": []}
@@ -215,14 +215,14 @@ class Tickets:
         audit = {"id": self._last_comment_id + 1, "ticket_id": ticket["id"], "created_at": ticket["updated_at"]}
         return {**audit, "author_id": ticket["requester_id"], "events": [], "metadata": {}, "via": {"channel": "api"}}
 
-    def _tell(self, ticket: Record, topic: str, event: Record) -> None:
+    def _tell(self, ticket: Record, topic: str, *, event: Record) -> None:
         names = ("created_at", "updated_at", "external_id", "status", "priority", "subject", "tags", "type", "via")
         ids = ("id", "organization_id", "requester_id", "submitter_id")
         detail = {name: ticket[name] for name in names}
         detail |= {name: None if ticket[name] is None else str(ticket[name]) for name in ids}
         self._herald.tell(f"ticket.{topic}", subject=f"zen:ticket:{ticket['id']}", detail=detail, event=event)
 
-    def _page(self, rows: list[Record], start: int, limit: int) -> Page:
+    def _page(self, rows: list[Record], start: int, limit: int, /) -> Page:
         return self._kit.page("ticket.list", rows, start=start, limit=limit)
 
 

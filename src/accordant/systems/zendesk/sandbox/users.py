@@ -46,7 +46,7 @@ class Users:
         given = answers.enveloped(call, "user")
         if self._matched(given) is not None:
             text = f"Email: {given.get('email')} is already being used by another user"
-            raise answers.invalid("email", "DuplicateValue", text)
+            raise answers.invalid("email", "DuplicateValue", text=text)
         return self._write(given, None)
 
     async def upsert(self, call: Call) -> Write:
@@ -65,13 +65,13 @@ class Users:
         return _all([row for row in rows if row is not None])
 
     async def list_all(self, call: Call) -> Reply:
-        return answers.listing(call, "users", self.store.values(), take=self._page)
+        return answers.listing(call, "users", rows=self.store.values(), take=self._page)
 
     def requester(self, given: Record) -> int:
         """The id of a ticket's requester, made on the way when the ticket brings name and address."""
         if given.get("requester_id") is not None:
             if self.store.get(str(given["requester_id"])) is None:
-                raise answers.invalid("requester", "InvalidValue", "Requester: is invalid")
+                raise answers.invalid("requester", "InvalidValue", text="Requester: is invalid")
             return given["requester_id"]
         asked = answers.as_record(given.get("requester"))
         if asked is None:
@@ -85,7 +85,7 @@ class Users:
         self.store.put(str(record["id"]), record)
         return record
 
-    def _page(self, rows: list[Record], start: int, limit: int) -> Page:
+    def _page(self, rows: list[Record], start: int, limit: int, /) -> Page:
         return self._kit.page("user.list", rows, start=start, limit=limit)
 
     def _matched(self, given: Record) -> Record | None:
@@ -97,7 +97,7 @@ class Users:
 
     def _write(self, given: Record, before: Record | None) -> Write:
         if before is None and not given.get("name"):
-            raise answers.invalid("name", "BlankValue", "Name: cannot be blank")
+            raise answers.invalid("name", "BlankValue", text="Name: cannot be blank")
         record = self._record(given, before)
         reply = Reply(200 if before else 201, {"user": record})
         return Write(reply, (), lambda: self.store.put(str(record["id"]), record))
