@@ -2,15 +2,25 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+import random
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import stripe
 
+from accordant.canonical.customer import Address, Customer
+from accordant.canonical.subscription import Subscription
+from accordant.connector.capabilities import ConnectionSettings
+from accordant.connector.http import HttpDeps, VendorHttp, open_session
 from accordant.connector.sandbox import Serving
+from accordant.kernel.clock import SystemClock
+from accordant.kernel.money import Money
+from accordant.systems.stripe import connector
+from accordant.systems.stripe.client import StripeBilling
 from accordant.systems.stripe.sandbox import SECRET_KEY
 
 ADMIN_TOKEN = "open sesame"
@@ -75,3 +85,51 @@ def terms(customer: str, *, unit_amount: int = 55_000, quantity: int = 1, **more
         "metadata": {"subscription_id": "subscription-1"},
         **more,
     }
+
+
+def a_customer(number: int = 1, **changes: Any) -> Customer:
+    address = Address(country="PH")
+    given: dict[str, Any] = {
+        "customer_id": f"customer-{number}",
+        "name": "Ácme & Söhne, “Ltd”",
+        "legal_entity": "US01",
+        "currency": "USD",
+        "bill_to": address,
+        "ship_to": address,
+        "parent_id": "customer-parent",
+        "tax_id": "12-345",
+    }
+    return Customer(**{**given, **changes})
+
+
+def a_subscription(number: int = 1, *, amount_minor: int = 105_400, quantity: int = 1, **more: Any) -> Subscription:
+    given: dict[str, Any] = {
+        "subscription_id": f"subscription-{number}",
+        "customer_id": "customer-1",
+        "opportunity_id": f"OPP{number}",
+        "product_id": "GTXB",
+        "quantity": quantity,
+        "total": Money(amount_minor, "USD"),
+        "starts_on": date(2017, 3, 1),
+        "ends_on": date(2018, 2, 28),
+    }
+    return Subscription(**{**given, **more})
+
+
+@asynccontextmanager
+async def connected(running: Running, **changes: Any) -> AsyncGenerator[StripeBilling]:
+    """Our client, over the kit's HTTP, as the platform makes it."""
+    seed = connector.sandbox_seed
+    given: dict[str, Any] = {
+        "name": "stripe",
+        "vendor": "stripe",
+        "base_url": running.url,
+        "credentials": seed.credentials,
+        "options": seed.options,
+        "timeout_s": 1.0,
+    }
+    settings = ConnectionSettings(**{**given, **changes})
+    async with open_session() as session:
+        deps = HttpDeps(session=session, clock=SystemClock(), rng=random.Random(1))
+        client: Any = connector.connect(settings, VendorHttp(settings, connector.manners(settings), deps=deps))
+        yield client

@@ -211,7 +211,8 @@ async def test_a_key_in_use_is_refused(start: Start) -> None:
             try:
                 return client.v1.customers.create(CUSTOMER, {"idempotency_key": "k"}).id
             except stripe.StripeError as error:
-                return error.http_status, dict(error.json_body or {})["error"]["code"]
+                body: Any = error.json_body
+                return error.http_status, body["error"]["code"]
 
         answers = await asyncio.gather(*(running.ask(create) for _ in range(3)))
         assert sorted(map(str, answers))[:2] == ["(409, 'idempotency_key_in_use')"] * 2

@@ -1,0 +1,131 @@
+"""What the sandbox answers, and what the client sends, against Stripe's published contract."""
+
+import json
+import os
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from accordant.canonical.operation import Attempt
+from accordant.connector.sandbox import SandboxOptions, serve
+from accordant.systems.stripe.mapping import customer_form, terms_form
+from accordant.systems.stripe.sandbox import StripeSandbox
+from accordant.systems.stripe.sandbox.wire import unfold
+from tests.systems.stripe.account import CUSTOMER, Running, a_customer, a_subscription, connected, terms
+
+CONTRACTS = os.environ.get("ACCORDANT_CONTRACTS")
+pytestmark = pytest.mark.skipif(CONTRACTS is None, reason="ACCORDANT_CONTRACTS names no folder of vendor contracts")
+OLD = "2023-08-16"
+NOT_KEPT = {
+    "invoice": {
+        *("account_country", "account_name", "account_tax_ids", "amount_paid_off_stripe", "application"),
+        *("custom_fields", "customer_account", "customer_phone", "customer_shipping", "customer_tax_exempt"),
+        *("customer_tax_ids", "default_payment_method", "default_source", "description", "effective_at"),
+        *("ending_balance", "footer", "from_invoice", "hosted_invoice_url", "invoice_pdf", "last_finalization_error"),
+        *("latest_revision", "next_payment_attempt", "on_behalf_of", "receipt_number", "rendering", "shipping_cost"),
+        *("shipping_details", "statement_descriptor", "subscription", "subtotal_excluding_tax"),
+        *("total_excluding_tax", "total_pretax_credit_amounts", "webhooks_delivered_at"),
+    },
+    "subscription": {"billing_schedules", "customer_account", "managed_payments"},
+    "subscription_item": {"plan"},
+}
+"""Members of the newest example that the sandbox leaves out: features that nobody here uses."""
+
+
+def _contract(name: str) -> Any:
+    return json.loads((Path(cast(str, CONTRACTS)) / "stripe" / name).read_text())
+
+
+@asynccontextmanager
+async def _running(folder: Path) -> AsyncGenerator[Running]:
+    import aiohttp
+
+    options = SandboxOptions(system="billing", state_dir=folder, admin_token="open sesame")
+    async with serve(StripeSandbox, options) as serving, aiohttp.ClientSession() as session:
+        running = Running(serving, session, folder / "ledger" / "billing.jsonl")
+        await running.admin("POST", "load", {"products": [{"id": "GTXB", "name": "GTX Basic"}]})
+        yield running
+
+
+async def _examples(running: Running, version: str | None) -> dict[str, Any]:
+    """One object of each kind, as the sandbox shows it."""
+
+    def story(client: Any) -> dict[str, Any]:
+        customer = client.v1.customers.create(CUSTOMER)
+        started = client.v1.subscriptions.create(terms(customer.id))
+        hook = client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["charge.failed"]})
+        return {
+            "customer": customer,
+            "subscription": started,
+            "subscription_item": started["items"].data[0],
+            "price": started["items"].data[0].price,
+            "product": client.v1.products.retrieve("GTXB"),
+            "invoice": client.v1.invoices.retrieve(started.latest_invoice),
+            "event": client.v1.events.list().data[0],
+            "webhook_endpoint": client.v1.webhook_endpoints.retrieve(hook.id),
+        }
+
+    options = {} if version is None else {"stripe_version": version}
+    return {kind: one.to_dict() for kind, one in (await running.ask(story, **options)).items()}
+
+
+async def test_every_required_member_of_the_old_contract_is_there(tmp_path: Path) -> None:
+    schemas = _contract("subset-noexpand.2023-08-16.openapi.json")["components"]["schemas"]
+    async with _running(tmp_path) as running:
+        for kind, example in (await _examples(running, OLD)).items():
+            missing = set(schemas[kind]["required"]) - example.keys()
+            assert not missing, (kind, missing)
+
+
+async def test_every_member_of_the_newest_example_is_there(tmp_path: Path) -> None:
+    resources = _contract("fixtures3.2026-08-21.json")["resources"]
+    async with _running(tmp_path) as running:
+        for kind, example in (await _examples(running, None)).items():
+            missing = resources[kind].keys() - example.keys() - NOT_KEPT.get(kind, set())
+            assert not missing, (kind, missing)
+
+
+def _known(schema: Any, value: Any, place: str) -> None:
+    """Every parameter of a request exists in the contract."""
+    schema = next((one for one in schema.get("anyOf", ()) if one.get("type") in ("object", "array")), schema)
+    if schema.get("type") == "array":
+        for index, member in value.items():
+            assert re.fullmatch("[0-9]+", index), place
+            _known(schema["items"], member, f"{place}[{index}]")
+    elif isinstance(value, dict) and "properties" in schema:
+        for name, member in cast(dict[str, Any], value).items():
+            assert name in schema["properties"], f"{place}[{name}]"
+            _known(schema["properties"][name], member, f"{place}[{name}]")
+
+
+async def test_the_client_sends_only_parameters_that_exist(tmp_path: Path) -> None:
+    paths = _contract("subset-noexpand.2023-08-16.openapi.json")["paths"]
+
+    def parameters(path: str, method: str = "post") -> Any:
+        return paths[path][method]["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
+
+    _known(parameters("/v1/customers"), unfold(customer_form(a_customer(), email="a@b.example")), "customer")
+    fixed = [("customer", "c"), ("collection_method", "send_invoice"), ("days_until_due", "30")]
+    start = [*fixed, ("proration_behavior", "none"), *terms_form(a_subscription())]
+    _known(parameters("/v1/subscriptions"), unfold(start), "subscription")
+    amend = [("items[0][id]", "si"), ("proration_behavior", "none"), *terms_form(a_subscription())]
+    one = "/v1/subscriptions/{subscription_exposed_id}"
+    _known(parameters(one), unfold(amend), "subscription")
+    _known(parameters(one, "delete"), unfold([("invoice_now", "false"), ("prorate", "false")]), "subscription")
+    async with _running(tmp_path) as running, connected(running) as billing:
+        account = (await billing.open_customer(a_customer()).send(Attempt(key="c"))).receipt
+        await billing.start_subscription(a_subscription(), account=account).send(Attempt(key="s"))
+        sent = running.ledger("subscription")[0]
+    assert sent["business_id"] == "subscription-1"
+
+
+async def test_every_path_of_the_sandbox_is_in_the_contract(tmp_path: Path) -> None:
+    paths = _contract("subset-noexpand.2023-08-16.openapi.json")["paths"]
+    known = {re.sub(r"{[^}]*}", "{}", path): methods for path, methods in paths.items()}
+    async with _running(tmp_path) as running:
+        for route in running.sandbox.routes():
+            assert route.method.lower() in known[re.sub(r"{[^}]*}", "{}", route.path)], route
