@@ -301,6 +301,14 @@ async def test_polling_brings_every_stage_and_all_that_mapping_needs(org: Org, c
     assert inbox.cursor.endswith("Z")
 
 
+async def test_rows_at_the_cursor_itself_are_read_again(org: Org, client: SalesforceClient) -> None:
+    [page] = [page async for page in client.changed_opportunities("")]
+    again = [page async for page in client.changed_opportunities(page[0].sequence)]
+    assert again == [page]
+    later = f"{page[0].sequence[:-4]}999Z"
+    assert [page async for page in client.changed_opportunities(later)] == [[]]
+
+
 async def test_a_change_is_a_new_delivery_and_our_own_echo_is_the_same_fact(org: Org, client: SalesforceClient) -> None:
     inbox = Inbox()
     poller = inbox.poller(client)

@@ -187,6 +187,15 @@ async def test_every_write_moves_the_timestamp_to_the_end(org: Org) -> None:
     assert [row["Id"] for row in (await org.query(soql))["records"]] == [changed]
 
 
+async def test_a_changed_record_leaves_its_old_places(org: Org) -> None:
+    org.sandbox.load({"Opportunity": deals(3)})
+    path = f"{ROOT}/sobjects/Opportunity"
+    await org.call("PATCH", f"{path}/{id_from_key('006', '0')}", json={"Opportunity_Number__c": "N-new"})
+    assert (await org.query("SELECT Id FROM Opportunity ORDER BY SystemModstamp"))["totalSize"] == 3
+    assert (await org.call("GET", f"{path}/Opportunity_Number__c/N-00000"))[0] == 404
+    assert (await org.call("GET", f"{path}/Opportunity_Number__c/n-NEW"))[0] == 200
+
+
 @pytest.mark.parametrize("kind", ["page_repeated", "page_overlap", "page_reordered"])
 async def test_page_faults_lose_no_row(org: Org, kind: FaultKind) -> None:
     org.sandbox.load({"Opportunity": deals(1000)})

@@ -97,10 +97,10 @@ def _fact(row: "_Deal", account: SourceAccount, *, closed_on: date, amount_text:
             source_id=row.native_id,
             account=account,
             amends_opportunity_id=amends,
-            product_word=row.needed("Product__c", "product.missing", "the name of a product"),
+            product_word=row.needed("Product__c", "product.missing", expected="the name of a product"),
             quantity=row.quantity(),
             amount_text=amount_text,
-            currency_word=row.needed("CurrencyIsoCode", "currency.missing", "a currency code such as USD"),
+            currency_word=row.needed("CurrencyIsoCode", "currency.missing", expected="a currency code such as USD"),
             effective_on=closed_on,
         )
         return ContractAmended(amendment=amendment)
@@ -108,10 +108,10 @@ def _fact(row: "_Deal", account: SourceAccount, *, closed_on: date, amount_text:
         opportunity_id=row.number,
         source_id=row.native_id,
         account=account,
-        product_word=row.needed("Product__c", "product.missing", "the name of a product"),
+        product_word=row.needed("Product__c", "product.missing", expected="the name of a product"),
         quantity=row.quantity(),
         amount_text=amount_text,
-        currency_word=row.needed("CurrencyIsoCode", "currency.missing", "a currency code such as USD"),
+        currency_word=row.needed("CurrencyIsoCode", "currency.missing", expected="a currency code such as USD"),
         closed_on=closed_on,
     )
     return OpportunityWon(opportunity=opportunity)
@@ -148,15 +148,17 @@ class _Deal:
         """The field as text, exact for numbers; None where it is empty."""
         return _text(self._row.get(name))
 
-    def needed(self, name: str, code: str, expected: str) -> str:
+    def needed(self, name: str, code: str, *, expected: str) -> str:
         value = self.text(name)
-        return self.refuse(code, name, None, expected) if value is None else value
+        return self.refuse(code, name, value=None, expected=expected) if value is None else value
 
     def check_shape(self) -> None:
         """A row that did not fit its columns is not believed in any field."""
         raw = self.text("Source_Row__c")
         if raw is not None:
-            self.refuse("row.malformed", "Source_Row__c", raw, "as many values as the export has columns")
+            self.refuse(
+                "row.malformed", "Source_Row__c", value=raw, expected="as many values as the export has columns"
+            )
 
     def is_won(self) -> bool:
         stage = self.text("StageName")
@@ -164,7 +166,7 @@ class _Deal:
             return True
         if stage not in OPEN_OR_LOST:
             allowed = ", ".join(sorted(WON | OPEN_OR_LOST))
-            self.refuse("stage.unknown", "StageName", stage, f"one of {allowed}")
+            self.refuse("stage.unknown", "StageName", value=stage, expected=f"one of {allowed}")
         return False
 
     def stamp_ms(self) -> int:
@@ -172,12 +174,21 @@ class _Deal:
         try:
             return parse_utc_ms(value or "")
         except ValueError:
-            self.refuse("row.malformed", "SystemModstamp", value, "a date-time such as 2026-11-21T12:00:00.000+0000")
+            self.refuse(
+                "row.malformed",
+                "SystemModstamp",
+                value=value,
+                expected="a date-time such as 2026-11-21T12:00:00.000+0000",
+            )
 
     def closed_on(self, *, required: bool) -> date | None:
         value = self.text("CloseDate")
         if value is None:
-            return self.refuse("date.missing", "CloseDate", None, "the day of closing") if required else None
+            return (
+                self.refuse("date.missing", "CloseDate", value=None, expected="the day of closing")
+                if required
+                else None
+            )
         iso, american = _ISO_DATE.fullmatch(value), _US_DATE.fullmatch(value)
         try:
             if iso is not None:
@@ -186,19 +197,21 @@ class _Deal:
                 return date(int(american[3]), int(american[1]), int(american[2]))
         except ValueError:
             pass  # no such day: refused below like any other text
-        return self.refuse("date.format", "CloseDate", value, "a day such as 2017-03-01 or 3/1/2017 (month first)")
+        return self.refuse(
+            "date.format", "CloseDate", value=value, expected="a day such as 2017-03-01 or 3/1/2017 (month first)"
+        )
 
     def amount(self, *, required: bool) -> str | None:
         value = self.text("Amount")
         expected = "a positive amount in plain digits, such as 1054 or 1054.50"
         if value is None:
-            return self.refuse("money.missing", "Amount", None, expected) if required else None
+            return self.refuse("money.missing", "Amount", value=None, expected=expected) if required else None
         if not _AMOUNT.fullmatch(value):
-            self.refuse("money.format", "Amount", value, expected)
+            self.refuse("money.format", "Amount", value=value, expected=expected)
         if Decimal(value) < 0:
-            self.refuse("money.negative", "Amount", value, expected)
+            self.refuse("money.negative", "Amount", value=value, expected=expected)
         if required and Decimal(value) == 0:
-            self.refuse("money.zero", "Amount", value, expected)
+            self.refuse("money.zero", "Amount", value=value, expected=expected)
         return value
 
     def quantity(self) -> int:
@@ -207,26 +220,28 @@ class _Deal:
             return 1
         found = _COUNT.fullmatch(value)
         if found is None:
-            self.refuse("quantity.format", "TotalOpportunityQuantity", value, "a whole number from 1 on")
+            self.refuse("quantity.format", "TotalOpportunityQuantity", value=value, expected="a whole number from 1 on")
         return int(found[1])
 
     def account(self, *, required: bool) -> SourceAccount | None:
         found = self._row.get("Account")
         if isinstance(found, dict):
-            return self._source_account(cast("Row", found), "/Account", PARENT_LEVELS)
+            return self._source_account(cast("Row", found), "/Account", levels=PARENT_LEVELS)
         word = self.text("Account_Name__c")
         if word is None and self.text("AccountId") is None and not required:
             return None
-        return self.refuse("account.missing", "Account_Name__c", word, "the name of an account that exists")
+        return self.refuse(
+            "account.missing", "Account_Name__c", value=word, expected="the name of an account that exists"
+        )
 
-    def _source_account(self, account: Row, at: str, levels: int) -> SourceAccount:
+    def _source_account(self, account: Row, at: str, *, levels: int) -> SourceAccount:
         raw = _text(account.get("Source_Row__c"))
         if raw is not None:
             expected = "an account row with as many values as the export has columns"
-            self.refuse("row.malformed", f"{at}/Source_Row__c", raw, expected)
+            self.refuse("row.malformed", f"{at}/Source_Row__c", value=raw, expected=expected)
         name = _text(account.get("Name"))
         if name is None:
-            self.refuse("account.missing", f"{at}/Name", None, "an account with a name")
+            self.refuse("account.missing", f"{at}/Name", value=None, expected="an account with a name")
         return SourceAccount(
             source_id=str(account.get("Id") or ""),
             name=name,
@@ -234,22 +249,24 @@ class _Deal:
             industry=_text(account.get("Industry")),
             tax_id=_text(account.get("Tax_Id__c")),
             domain=_domain(_text(account.get("Website"))),
-            parent=self._parent_of(account, at, levels),
+            parent=self._parent_of(account, at, levels=levels),
         )
 
-    def _parent_of(self, account: Row, at: str, levels: int) -> SourceAccount | None:
+    def _parent_of(self, account: Row, at: str, *, levels: int) -> SourceAccount | None:
         parent = account.get("Parent")
         if isinstance(parent, dict):
-            return self._source_account(cast("Row", parent), f"{at}/Parent", levels - 1)
+            return self._source_account(cast("Row", parent), f"{at}/Parent", levels=levels - 1)
         parent_id, word = _text(account.get("ParentId")), _text(account.get("Parent_Name__c"))
         if parent_id is not None and levels == 0:
             expected = f"an account with at most {PARENT_LEVELS} levels above it"
-            self.refuse("account.too_deep", f"{at}/ParentId", parent_id, expected)
+            self.refuse("account.too_deep", f"{at}/ParentId", value=parent_id, expected=expected)
         if parent_id is not None or word is not None:
-            self.refuse("account.missing", f"{at}/Parent_Name__c", word, "the name of an account that exists")
+            self.refuse(
+                "account.missing", f"{at}/Parent_Name__c", value=word, expected="the name of an account that exists"
+            )
         return None
 
-    def refuse(self, code: str, field: str, value: str | None, expected: str) -> NoReturn:
+    def refuse(self, code: str, field: str, *, value: str | None, expected: str) -> NoReturn:
         """Raise Malformed in one voice."""
         pointer = field if field.startswith("/") else f"/{field}"
         said = "nothing" if value is None else repr(value[:100])

@@ -23,9 +23,9 @@ def create_all(draft: Draft, body: Any) -> list[Record]:
     """POST /composite/sobjects."""
 
     def one(record: Record) -> Record:
-        return rows.created(rows.create(draft, _sobject_of(record), record))
+        return rows.created(rows.create(draft, _sobject_of(record), sent=record))
 
-    return _each(draft, _records(body), one, together=_together(body))
+    return _each(draft, _records(body), one=one, together=_together(body))
 
 
 def update_all(draft: Draft, body: Any) -> list[Record]:
@@ -37,14 +37,14 @@ def update_all(draft: Draft, body: Any) -> list[Record]:
         record_id = next((value for name, value in record.items() if name.lower() == "id"), None)
         if not isinstance(record_id, str):
             raise RowError("MISSING_ARGUMENT", "Id not specified in an update call", fields=("Id",))
-        found = _existing(draft, sobject, record_id)
-        rows.update(draft, sobject, found, values)
+        found = _existing(draft, sobject, record_id=record_id)
+        rows.update(draft, sobject, record=found, sent=values)
         return rows.created(found["Id"])
 
-    return _each(draft, _records(body), one, together=_together(body))
+    return _each(draft, _records(body), one=one, together=_together(body))
 
 
-def upsert_all(draft: Draft, sobject: SObject, field_word: str, body: Any) -> list[Record]:
+def upsert_all(draft: Draft, sobject: SObject, *, field_word: str, body: Any) -> list[Record]:
     """PATCH /composite/sobjects/{type}/{external id field}: the values stand in the records."""
     field = sobject.lookup_field(field_word)
     if field is None:
@@ -56,13 +56,13 @@ def upsert_all(draft: Draft, sobject: SObject, field_word: str, body: Any) -> li
         sent = {name: value for name, value in record.items() if name.lower() != field.name.lower()}
         value = next((value for name, value in record.items() if name.lower() == field.name.lower()), None)
         if value is None and field.name == "Id":
-            return rows.created(rows.create(draft, sobject, sent), upsert=True)
+            return rows.created(rows.create(draft, sobject, sent=sent), upsert=True)
         if value is None:
             raise RowError("MISSING_ARGUMENT", f"{field.name} not specified", fields=())
-        record_id, is_new = rows.upsert(draft, sobject, field, (str(value), sent))
+        record_id, is_new = rows.upsert(draft, sobject, field=field, named=(str(value), sent))
         return {**rows.created(record_id), "created": is_new}
 
-    return _each(draft, _records(body), one, together=_together(body))
+    return _each(draft, _records(body), one=one, together=_together(body))
 
 
 def delete_all(draft: Draft, ids: list[str], *, together: bool) -> list[Record]:
@@ -74,14 +74,14 @@ def delete_all(draft: Draft, ids: list[str], *, together: bool) -> list[Record]:
         sobject = prefixes.get(record_id[:3])
         if sobject is None:
             raise RowError("MALFORMED_ID", f"malformed id {record_id}", fields=())
-        found = _existing(draft, sobject, record_id)
+        found = _existing(draft, sobject, record_id=record_id)
         draft.delete(sobject.name, found)
         return rows.created(found["Id"])
 
-    return _each(draft, ids, one, together=together)
+    return _each(draft, ids, one=one, together=together)
 
 
-def _each(draft: Draft, items: list[Any], one: Callable[[Any], Record], *, together: bool) -> list[Record]:
+def _each(draft: Draft, items: list[Any], *, one: Callable[[Any], Record], together: bool) -> list[Record]:
     results: list[Record] = []
     for item in items:
         try:
@@ -94,10 +94,10 @@ def _each(draft: Draft, items: list[Any], one: Callable[[Any], Record], *, toget
     return results
 
 
-def _existing(draft: Draft, sobject: SObject, record_id: str) -> Record:
+def _existing(draft: Draft, sobject: SObject, *, record_id: str) -> Record:
     """As in a single call, but a collection says INVALID_CROSS_REFERENCE_KEY."""
     try:
-        return rows.existing(draft, sobject, record_id)
+        return rows.existing(draft, sobject, record_id=record_id)
     except RowError as missing:
         raise RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", fields=()) from missing
 

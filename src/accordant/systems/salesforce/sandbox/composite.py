@@ -37,13 +37,13 @@ class Composite:
             message = f"compositeRequest must hold 1 to {MAX_REQUESTS} subrequests"
             raise RowError("INVALID_INPUT", message)
         answers: dict[str, Any] = {}
-        replies = [self._part(draft, part, answers) for part in parts]
+        replies = [self._part(draft, part, answers=answers) for part in parts]
         if asked.get("allOrNone") and any(reply.status >= 300 for reply in replies):
             draft.undo_all()
             replies = [reply if reply.status >= 300 else Reply(400, _HALTED.body) for reply in replies]
         return Reply(200, {"compositeResponse": [_shown(p, r) for p, r in zip(parts, replies, strict=True)]})
 
-    def _part(self, draft: Draft, part: dict[str, Any], answers: dict[str, Any]) -> Reply:
+    def _part(self, draft: Draft, part: dict[str, Any], *, answers: dict[str, Any]) -> Reply:
         before = len(draft.changes)
         try:
             reply = self._dispatch(draft, _filled(part, answers))

@@ -71,8 +71,8 @@ def _accounts(path: Path) -> list[Record]:
     for line in _lines(path, ACCOUNT_COLUMNS):
         record = _record(line, ACCOUNT_COLUMNS)
         name = record.get("Name", "") if line.raw is None else ""
-        _refuse_twice(seen, name, line.number, f"{path.name}: account")
-        accounts.append({"Id": _id("Account", name, line.number), **record, "CurrencyIsoCode": CURRENCY})
+        _refuse_twice(seen, name, line=line.number, what=f"{path.name}: account")
+        accounts.append({"Id": _id("Account", name, line=line.number), **record, "CurrencyIsoCode": CURRENCY})
     return accounts
 
 
@@ -82,8 +82,8 @@ def _opportunities(path: Path, account_ids: dict[str, str]) -> list[Record]:
     for line in _lines(path, DEAL_COLUMNS):
         record = _record(line, DEAL_COLUMNS)
         number = record.get("Opportunity_Number__c", "") if line.raw is None else ""
-        _refuse_twice(seen, number, line.number, f"{path.name}: opportunity")
-        deal = {"Id": _id("Opportunity", number, line.number), **record, "CurrencyIsoCode": CURRENCY}
+        _refuse_twice(seen, number, line=line.number, what=f"{path.name}: opportunity")
+        deal = {"Id": _id("Opportunity", number, line=line.number), **record, "CurrencyIsoCode": CURRENCY}
         deal["Name"] = number or f"line {line.number}"
         account_id = account_ids.get(record.get("Account_Name__c", ""))
         if account_id is not None:
@@ -96,7 +96,7 @@ def _products(path: Path) -> list[Record]:
     lines = _lines(path, PRODUCT_COLUMNS)
     return [
         {
-            "Id": _id("Product2", line.cells.get("product", ""), line.number),
+            "Id": _id("Product2", line.cells.get("product", ""), line=line.number),
             **_record(line, PRODUCT_COLUMNS, raw_field=None),
         }
         for line in lines
@@ -125,14 +125,14 @@ def _lines(path: Path, columns: dict[str, str]) -> Iterator[_Line]:
         raise Misconfigured(f"{path.name} lacks the columns {', '.join(lacking)}", code="export.column_missing")
     at = 1
     while at < len(source):
-        taken, cells = _row_at(source, at, len(header))
+        taken, cells = _row_at(source, at, width=len(header))
         if cells:
             raw = None if len(cells) == len(header) else "".join(source[at : at + taken]).rstrip("\r\n")
             yield _Line(at + 1, dict(zip(header, cells, strict=False)), raw)
         at += taken
 
 
-def _row_at(source: list[str], at: int, width: int) -> tuple[int, list[str]]:
+def _row_at(source: list[str], at: int, *, width: int) -> tuple[int, list[str]]:
     """How many lines the row takes, and its cells. A quote that never closes spoils its own line and no other."""
     quotes = source[at].count('"')
     for taken in range(2, ROW_LINES_MAX + 1):
@@ -154,7 +154,7 @@ def _cells(*lines: str) -> list[str]:
     return []
 
 
-def _refuse_twice(seen: dict[str, int], key: str, line: int, what: str) -> None:
+def _refuse_twice(seen: dict[str, int], key: str, *, line: int, what: str) -> None:
     if not key:
         return
     first = seen.setdefault(key, line)
@@ -167,6 +167,6 @@ def _refuse_twice(seen: dict[str, int], key: str, line: int, what: str) -> None:
         )
 
 
-def _id(type_name: str, key: str, line: int) -> str:
+def _id(type_name: str, key: str, *, line: int) -> str:
     """From the record's own id; from its line where it has none or its row is not to be trusted."""
     return id_from_key(SCHEMA[type_name].prefix, type_name, key or f"line {line}")

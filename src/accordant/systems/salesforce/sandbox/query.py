@@ -84,28 +84,28 @@ class Finder:
         """
         query = parse(text)
         table = self._table(query)
-        conditions = [(c, *self._resolve(table.sobject, c.path, query)) for c in query.conditions]
-        orders = [(order, *self._resolve(table.sobject, order.path, query)) for order in query.orders]
+        conditions = [(c, *self._resolve(table.sobject, c.path, query=query)) for c in query.conditions]
+        orders = [(order, *self._resolve(table.sobject, order.path, query=query)) for order in query.orders]
         column = self._column(table.sobject, query) if query.paths else None
-        rows, in_order = self._candidates(table, query, [".".join((*steps, f.name)) for _, steps, f in orders])
+        rows, in_order = self._candidates(table, query, order=[".".join((*steps, f.name)) for _, steps, f in orders])
         for condition, steps, field in conditions:
             test = _test(condition, field)
-            rows = [row for row in rows if test(self._value(table.sobject, row, steps, field))]
+            rows = [row for row in rows if test(self._value(table.sobject, row, steps=steps, field=field))]
         if orders and not in_order:
-            rows = self._sorted(table.sobject, rows, orders)
+            rows = self._sorted(table.sobject, rows, orders=orders)
         rows = rows[query.offset :] if query.limit is None else rows[query.offset : query.offset + query.limit]
         return Result(rows if column else [], len(rows), column)
 
-    def show(self, column: Column, row: Record, version: str) -> Record:
+    def show(self, column: Column, row: Record, *, version: str) -> Record:
         """One row as the API answers it: chosen fields, related records nested, null where there is none."""
-        answer: Record = {"attributes": reference_to(version, column.sobject.name, row["Id"])}
+        answer: Record = {"attributes": reference_to(version, column.sobject.name, record_id=row["Id"])}
         for field in column.fields:
             value = row.get(field.name)
             answer[field.name] = moment(value) if value is not None and field.type == "datetime" else value
         for name, (reference, inner) in column.related.items():
             related_id = row.get(reference)
             related = self._tables[inner.sobject.name].records.get(related_id) if related_id else None
-            answer[name] = None if related is None else self.show(inner, related, version)
+            answer[name] = None if related is None else self.show(inner, related, version=version)
         return answer
 
     def _table(self, query: Query) -> Table:
@@ -117,10 +117,10 @@ class Finder:
                 "be sure to append the '__c' after the entity name. Please reference your WSDL or the describe call "
                 "for the appropriate names."
             )
-            raise RowError("INVALID_TYPE", caret(query.text, query.text.find(query.object_word) + 1, message))
+            raise RowError("INVALID_TYPE", caret(query.text, query.text.find(query.object_word) + 1, message=message))
         return self._tables[name]
 
-    def _resolve(self, sobject: SObject, path: str, query: Query) -> tuple[list[str], Field]:
+    def _resolve(self, sobject: SObject, path: str, *, query: Query) -> tuple[list[str], Field]:
         """The relationships to follow and the field at the end."""
         *relations, last = path.split(".")
         steps: list[str] = []
@@ -129,19 +129,19 @@ class Finder:
             known = here.relations.get(relation.lower())
             if known is None:
                 message = f"Didn't understand relationship '{relation}' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name."  # noqa: E501
-                raise RowError("INVALID_FIELD", caret(query.text, query.text.find(path) + 1, message))
+                raise RowError("INVALID_FIELD", caret(query.text, query.text.find(path) + 1, message=message))
             steps.append(known[0])
             here = SCHEMA[here.fields[known[1]].to or ""]
         field = here.field(last)
         if field is None:
             message = f"No such column '{last}' on entity '{here.name}'. If you are attempting to use a custom field, be sure to append the '__c' after the custom field name."  # noqa: E501
-            raise RowError("INVALID_FIELD", caret(query.text, query.text.find(path) + 1, message))
+            raise RowError("INVALID_FIELD", caret(query.text, query.text.find(path) + 1, message=message))
         return steps, field
 
     def _column(self, sobject: SObject, query: Query) -> Column:
         root = Column(sobject, [], {})
         for path in query.paths:
-            steps, field = self._resolve(sobject, path, query)
+            steps, field = self._resolve(sobject, path, query=query)
             column = root
             for step in steps:
                 reference = column.sobject.relations[step.lower()][1]
@@ -152,11 +152,11 @@ class Finder:
             column.fields.append(field)
         return root
 
-    def _candidates(self, table: Table, query: Query, order: list[str]) -> tuple[list[Record], bool]:
+    def _candidates(self, table: Table, query: Query, *, order: list[str]) -> tuple[list[Record], bool]:
         """The fewest rows an index gives, and whether they stand in the order asked for."""
         for condition in query.conditions:
             name = condition.path.lower()
-            ids = _wanted_ids(table, condition, name)
+            ids = _wanted_ids(table, condition, name=name)
             if ids is not None:
                 rows = [table.records[record_id] for record_id in ids if record_id in table.records]
                 return rows, False
@@ -167,7 +167,7 @@ class Finder:
         low, high = _bounds(ranged)
         return table.changed_between(low, high), plain
 
-    def _value(self, sobject: SObject, row: Record, steps: list[str], field: Field) -> Any:
+    def _value(self, sobject: SObject, row: Record, *, steps: list[str], field: Field) -> Any:
         here: Record | None = row
         for step in steps:
             reference = sobject.relations[step.lower()][1]
@@ -179,11 +179,11 @@ class Finder:
         return here.get(field.name)
 
     def _sorted(
-        self, sobject: SObject, rows: list[Record], orders: list[tuple[Order, list[str], Field]]
+        self, sobject: SObject, rows: list[Record], *, orders: list[tuple[Order, list[str], Field]]
     ) -> list[Record]:
         """Stable sorts from the last term to the first; nulls go where the term says."""
         for order, steps, field in reversed(orders):
-            values = [(self._value(sobject, row, steps, field), row) for row in rows]
+            values = [(self._value(sobject, row, steps=steps, field=field), row) for row in rows]
             filled = [(_rank(value), row) for value, row in values if value is not None]
             filled.sort(key=lambda pair: pair[0], reverse=order.descending)
             nulls = [row for value, row in values if value is None]
@@ -192,7 +192,7 @@ class Finder:
         return rows
 
 
-def _wanted_ids(table: Table, condition: Condition, name: str) -> list[str] | None:
+def _wanted_ids(table: Table, condition: Condition, *, name: str) -> list[str] | None:
     """Ids that an equality or IN over Id or a lookup field allows; None when no index helps."""
     if condition.operator not in ("=", "in"):
         return None
@@ -233,10 +233,10 @@ def _test(condition: Condition, field: Field) -> Callable[[Any], bool]:
         return lambda value: (_comparable(value, field) == wanted_one) == equal
     if wanted_one is None:
         raise RowError("MALFORMED_QUERY", f"{field.name} cannot be compared with null by {condition.operator}")
-    return lambda value: _compares(_comparable(value, field), condition.operator, wanted_one)
+    return lambda value: _compares(_comparable(value, field), condition.operator, wanted=wanted_one)
 
 
-def _compares(value: Any, operator: str, wanted: Any) -> bool:
+def _compares(value: Any, operator: str, *, wanted: Any) -> bool:
     if value is None or type(value) is not type(wanted):
         return False
     if operator in ("<", "<="):

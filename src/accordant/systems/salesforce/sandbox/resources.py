@@ -90,36 +90,36 @@ class Resources:
         return Reply(200, describe(ask.sobject))
 
     def _create(self, ask: Ask) -> Reply:
-        record_id = rows.create(ask.draft, ask.sobject, ask.record)
-        address = rows.reference_to(ask.version, ask.sobject.name, record_id)["url"]
+        record_id = rows.create(ask.draft, ask.sobject, sent=ask.record)
+        address = rows.reference_to(ask.version, ask.sobject.name, record_id=record_id)["url"]
         return Reply(201, rows.created(record_id), {"Location": address})
 
     def _get(self, ask: Ask) -> Reply:
-        record = rows.existing(ask.draft, ask.sobject, ask.params["id"])
-        return Reply(200, rows.shown(ask.sobject, record, ask.version, _field_names(ask)))
+        record = rows.existing(ask.draft, ask.sobject, record_id=ask.params["id"])
+        return Reply(200, rows.shown(ask.sobject, record, version=ask.version, names=_field_names(ask)))
 
     def _update(self, ask: Ask) -> Reply:
-        record = rows.existing(ask.draft, ask.sobject, ask.params["id"])
+        record = rows.existing(ask.draft, ask.sobject, record_id=ask.params["id"])
         if any(name.lower() == "id" for name in ask.record):
             raise RowError("INVALID_FIELD", "The Id field should not be specified in the sobject data.")
-        rows.update(ask.draft, ask.sobject, record, ask.record)
+        rows.update(ask.draft, ask.sobject, record=record, sent=ask.record)
         return Reply(204)
 
     def _delete(self, ask: Ask) -> Reply:
-        ask.draft.delete(ask.sobject.name, rows.existing(ask.draft, ask.sobject, ask.params["id"]))
+        ask.draft.delete(ask.sobject.name, rows.existing(ask.draft, ask.sobject, record_id=ask.params["id"]))
         return Reply(204)
 
     def _find(self, ask: Ask) -> Reply:
         sobject, field = _lookup(ask)
         if field.name == "Id":
-            found = [rows.existing(ask.draft, sobject, ask.params["value"])]
+            found = [rows.existing(ask.draft, sobject, record_id=ask.params["value"])]
         else:
-            found = ask.draft.find(sobject.name, field.name, ask.params["value"])
+            found = ask.draft.find(sobject.name, field.name, value=ask.params["value"])
         if not found:
             raise rows.not_found()
         if len(found) > 1:
             return Ambiguous(sobject, [record["Id"] for record in found]).reply(ask.version)
-        return Reply(200, rows.shown(sobject, found[0], ask.version, _field_names(ask)))
+        return Reply(200, rows.shown(sobject, found[0], version=ask.version, names=_field_names(ask)))
 
     def _upsert(self, ask: Ask) -> Reply:
         sobject, field = _lookup(ask)
@@ -128,9 +128,9 @@ class Resources:
             message = f"The {field.name} field should not be specified in the sobject data."
             raise RowError("INVALID_FIELD", message)
         only = ask.query.get("updateOnly", "").lower() == "true"
-        if only and field.name != "Id" and not ask.draft.find(sobject.name, field.name, value):
+        if only and field.name != "Id" and not ask.draft.find(sobject.name, field.name, value=value):
             raise rows.not_found()
-        record_id, is_new = rows.upsert(ask.draft, sobject, field, (value, ask.record))
+        record_id, is_new = rows.upsert(ask.draft, sobject, field=field, named=(value, ask.record))
         return Reply(201 if is_new else 200, {**rows.created(record_id), "created": is_new})
 
     def _query(self, ask: Ask) -> Reply:
@@ -138,15 +138,15 @@ class Resources:
         if not text.strip():
             raise RowError("MALFORMED_QUERY", "The q parameter is required")
         result = self._finder.run(text)
-        return self._page(ask, self._cursors.open(result, _page_size(ask.headers)), 0)
+        return self._page(ask, self._cursors.open(result, _page_size(ask.headers)), start=0)
 
     def _more(self, ask: Ask) -> Reply:
         cursor_id, _, start = ask.params["cursor"].rpartition("-")
         if not (start.isascii() and start.isdigit()):
             raise RowError("INVALID_QUERY_LOCATOR", "invalid query locator")
-        return self._page(ask, self._cursors.find(cursor_id), int(start))
+        return self._page(ask, self._cursors.find(cursor_id), start=int(start))
 
-    def _page(self, ask: Ask, cursor: Cursor, start: int) -> Reply:
+    def _page(self, ask: Ask, cursor: Cursor, *, start: int) -> Reply:
         result = cursor.result
         answer: Record = {"totalSize": result.total, "done": True}
         if result.column is None:
@@ -155,7 +155,7 @@ class Resources:
         if page.next_start is not None:
             address = f"/services/data/v{ask.version}/query/{cursor.cursor_id}-{page.next_start}"
             answer.update(done=False, nextRecordsUrl=address)
-        answer["records"] = [self._finder.show(result.column, row, ask.version) for row in page.rows]
+        answer["records"] = [self._finder.show(result.column, row, version=ask.version) for row in page.rows]
         return Reply(200, answer)
 
     def _create_all(self, ask: Ask) -> Reply:
@@ -165,7 +165,9 @@ class Resources:
         return Reply(200, collections.update_all(ask.draft, ask.record))
 
     def _upsert_all(self, ask: Ask) -> Reply:
-        return Reply(200, collections.upsert_all(ask.draft, ask.sobject, ask.params["field"], ask.record))
+        return Reply(
+            200, collections.upsert_all(ask.draft, ask.sobject, field_word=ask.params["field"], body=ask.record)
+        )
 
     def _delete_all(self, ask: Ask) -> Reply:
         ids = [record_id for record_id in ask.query.get("ids", "").split(",") if record_id]

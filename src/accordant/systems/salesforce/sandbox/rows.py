@@ -50,13 +50,13 @@ def moment(stamp_ms: int) -> str:
     return utc_text(stamp_ms).replace("Z", "+0000")
 
 
-def reference_to(version: str, type_name: str, record_id: str) -> Record:
+def reference_to(version: str, type_name: str, *, record_id: str) -> Record:
     return {"type": type_name, "url": f"/services/data/v{version}/sobjects/{type_name}/{record_id}"}
 
 
-def shown(sobject: SObject, record: Record, version: str, names: list[str] | None = None) -> Record:
+def shown(sobject: SObject, record: Record, *, version: str, names: list[str] | None = None) -> Record:
     """A record as GET answers it: every field, absent ones null."""
-    answer: Record = {"attributes": reference_to(version, sobject.name, record["Id"])}
+    answer: Record = {"attributes": reference_to(version, sobject.name, record_id=record["Id"])}
     for name in names if names is not None else sobject.fields:
         value = record.get(name)
         answer[name] = moment(value) if value is not None and sobject.fields[name].type == "datetime" else value
@@ -68,7 +68,7 @@ def created(record_id: str, *, upsert: bool = False) -> Record:
     return {**answer, "created": True} if upsert else answer
 
 
-def existing(draft: Draft, sobject: SObject, record_id: str) -> Record:
+def existing(draft: Draft, sobject: SObject, *, record_id: str) -> Record:
     """The record of that id.
 
     Raises:
@@ -81,9 +81,9 @@ def existing(draft: Draft, sobject: SObject, record_id: str) -> Record:
     return record
 
 
-def create(draft: Draft, sobject: SObject, sent: Record) -> str:
+def create(draft: Draft, sobject: SObject, *, sent: Record) -> str:
     """Stage a new record and return its id."""
-    values = _accepted(draft, sobject, sent, creating=True)
+    values = _accepted(draft, sobject, sent=sent, creating=True)
     missing = tuple(f.name for f in sobject.fields.values() if f.required and values.get(f.name) in (None, ""))
     if missing:
         raise RowError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", fields=missing)
@@ -93,9 +93,9 @@ def create(draft: Draft, sobject: SObject, sent: Record) -> str:
     return record_id
 
 
-def update(draft: Draft, sobject: SObject, record: Record, sent: Record) -> None:
+def update(draft: Draft, sobject: SObject, *, record: Record, sent: Record) -> None:
     """Stage the record with what was sent; null empties a field."""
-    values = _accepted(draft, sobject, sent, creating=False)
+    values = _accepted(draft, sobject, sent=sent, creating=False)
     merged = {name: value for name, value in {**record, **values}.items() if value is not None}
     emptied = tuple(f.name for f in sobject.fields.values() if f.required and f.name in values and not values[f.name])
     if emptied:
@@ -103,7 +103,7 @@ def update(draft: Draft, sobject: SObject, record: Record, sent: Record) -> None
     draft.put(sobject.name, merged, created=False)
 
 
-def upsert(draft: Draft, sobject: SObject, field: Field, named: tuple[str, Record]) -> tuple[str, bool]:
+def upsert(draft: Draft, sobject: SObject, *, field: Field, named: tuple[str, Record]) -> tuple[str, bool]:
     """Create or update by a lookup field; `named` is its value and the other fields. Returns id and "was created".
 
     Raises:
@@ -111,16 +111,16 @@ def upsert(draft: Draft, sobject: SObject, field: Field, named: tuple[str, Recor
     """
     value, sent = named
     if field.name == "Id":
-        record = existing(draft, sobject, value)
-        update(draft, sobject, record, sent)
+        record = existing(draft, sobject, record_id=value)
+        update(draft, sobject, record=record, sent=sent)
         return record["Id"], False
-    matches = draft.find(sobject.name, field.name, value)
+    matches = draft.find(sobject.name, field.name, value=value)
     if len(matches) > 1:
         raise Ambiguous(sobject, [record["Id"] for record in matches])
     if matches:
-        update(draft, sobject, matches[0], sent)
+        update(draft, sobject, record=matches[0], sent=sent)
         return matches[0]["Id"], False
-    return create(draft, sobject, {**sent, field.name: value}), True
+    return create(draft, sobject, sent={**sent, field.name: value}), True
 
 
 class Ambiguous(RowError):
@@ -136,7 +136,7 @@ class Ambiguous(RowError):
         return Reply(300, [base + record_id for record_id in self.ids])
 
 
-def _accepted(draft: Draft, sobject: SObject, sent: Record, *, creating: bool) -> Record:
+def _accepted(draft: Draft, sobject: SObject, *, sent: Record, creating: bool) -> Record:
     """The sent values under their proper names. Text is stored as it came: bad amounts and dates included."""
     values: Record = {}
     for word, value in sent.items():
@@ -152,11 +152,11 @@ def _accepted(draft: Draft, sobject: SObject, sent: Record, *, creating: bool) -
                 "and verify that it is read/write for your profile or permission set.",
                 fields=(field.name,),
             )
-        values[field.name] = _checked(draft, field, value)
+        values[field.name] = _checked(draft, field, value=value)
     return values
 
 
-def _checked(draft: Draft, field: Field, value: Any) -> Any:
+def _checked(draft: Draft, field: Field, *, value: Any) -> Any:
     if value is None or value == "":
         return None
     if field.to is not None:

@@ -80,7 +80,7 @@ def parse(text: str) -> Query:
     return _Parser(text).query()
 
 
-def caret(text: str, at: int, message: str) -> str:
+def caret(text: str, at: int, *, message: str) -> str:
     """The vendor's way to point into a query."""
     return f"\n{text}\n{' ' * (at - 1)}^\nERROR at Row:1:Column:{at}\n{message}"
 
@@ -206,9 +206,11 @@ class _Parser:
     def _unexpected(self, back: int = 0) -> RowError:
         place = self._next - back
         if place >= len(self._tokens):
-            return RowError("MALFORMED_QUERY", caret(self._text, len(self._text) or 1, "unexpected token: '<EOF>'"))
+            return RowError(
+                "MALFORMED_QUERY", caret(self._text, len(self._text) or 1, message="unexpected token: '<EOF>'")
+            )
         token = self._tokens[place]
-        return RowError("MALFORMED_QUERY", caret(self._text, token.at, f"unexpected token: '{token.text}'"))
+        return RowError("MALFORMED_QUERY", caret(self._text, token.at, message=f"unexpected token: '{token.text}'"))
 
     def _split(self, text: str) -> list[Token]:
         tokens: list[Token] = []
@@ -218,7 +220,7 @@ class _Parser:
             found = _TOKEN.match(text, at)
             if found is None or found.lastgroup is None:
                 message = f"unexpected token: '{text[at : at + 10].strip()}'"
-                raise RowError("MALFORMED_QUERY", caret(text, at + 1, message))
+                raise RowError("MALFORMED_QUERY", caret(text, at + 1, message=message))
             tokens.append(Token(found.lastgroup, found[found.lastgroup], found.start(found.lastgroup) + 1))
             at = found.end()
         return tokens

@@ -89,7 +89,7 @@ class Draft:
             return self._staged[place]
         return self.database.tables[type_name].records.get(record_id)
 
-    def find(self, type_name: str, name: str, value: object) -> list[Record]:
+    def find(self, type_name: str, name: str, *, value: object) -> list[Record]:
         """By a lookup field, staged records included."""
         wanted = index_key(value)
         ids = dict.fromkeys(self.database.tables[type_name].ids_where(name, value))
@@ -102,11 +102,11 @@ class Draft:
         stamped = {**record, "SystemModstamp": stamp_ms, "LastModifiedDate": stamp_ms}
         stamped.setdefault("CreatedDate", stamp_ms)
         self._staged[type_name, record["Id"]] = stamped
-        self.changes.append(_change(type_name, stamped, "create" if created else "update"))
+        self.changes.append(_change(type_name, stamped, change="create" if created else "update"))
 
     def delete(self, type_name: str, record: Record) -> None:
         self._staged[type_name, record["Id"]] = None
-        self.changes.append(_change(type_name, record, "delete"))
+        self.changes.append(_change(type_name, record, change="delete"))
 
     def undo_all(self) -> None:
         self._staged.clear()
@@ -121,7 +121,7 @@ class Draft:
                 table.put(record)
 
 
-def _change(type_name: str, record: Record, change: str) -> Change:
+def _change(type_name: str, record: Record, *, change: str) -> Change:
     amount_minor, currency = _money(record) if type_name == "Opportunity" else (None, None)
     stamps = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
     return Change(
