@@ -1,1 +1,269 @@
 """Puts the platform together: the one place that names vendors and picks the engine."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import structlog
+from sqlalchemy import Connection, select
+
+from accordant.backbone import lanes, waits
+from accordant.backbone.engine import due
+from accordant.backbone.engine.driver import Driver
+from accordant.backbone.engine.journal import Journal
+from accordant.backbone.engine.ownership import ownership_of
+from accordant.backbone.engine.port import Engine
+from accordant.backbone.flow import Flows
+from accordant.backbone.inbox import Arrival, Inbox
+from accordant.backbone.ledger import Ledger
+from accordant.backbone.locks import LocalLocks
+from accordant.backbone.pump import Pump, PumpParts, Source
+from accordant.backbone.router import Router
+from accordant.backbone.rows import CursorRow, cursor_table
+from accordant.backbone.transaction import Tools
+from accordant.canonical.operation import SystemPort
+from accordant.connector.capabilities import ConnectionSettings, Connector, Row, Stream
+from accordant.connector.http import VendorHttp, open_session
+from accordant.connector.polling import Poller, PollPorts
+from accordant.connector.wire import HttpDeps
+from accordant.governance.connections import ConnectionEntry, load_connections
+from accordant.governance.versions import EstateStore
+from accordant.kernel.clock import Clock, SystemClock
+from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.errors import Misconfigured
+from accordant.kernel.settings import Settings
+from accordant.operations.exceptions import Desk, DeskParts
+from accordant.operations.verification import Verifier
+from accordant.process.contract_amendment import contract_amendment
+from accordant.process.customer_onboarding import customer_onboarding
+from accordant.process.deal_correction import deal_correction
+from accordant.schema import prepare_schema
+from accordant.security import secrets
+from accordant.systems import netsuite, salesforce, stripe, zendesk
+from accordant.telemetry.audit import continue_chain
+
+log = structlog.get_logger("platform")
+
+VENDORS: Mapping[str, Connector] = {
+    one.vendor: one for one in (salesforce.connector, stripe.connector, netsuite.connector, zendesk.connector)
+}
+FLOWS = Flows(customer_onboarding, contract_amendment, deal_correction)
+SANDBOX = "sandbox://"
+
+
+class Connected(msgspec.Struct, frozen=True, kw_only=True):
+    """One connection, alive."""
+
+    settings: ConnectionSettings
+    connector: Connector
+    port: SystemPort
+    http: VendorHttp
+    session: aiohttp.ClientSession
+
+
+class Platform:
+    """Everything that runs in one process."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, rng: random.Random | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.rng = rng or random.SystemRandom()
+        self.database = Database(settings.database_url)
+        self.failed = asyncio.Event()
+        """Set when the process must end: the disk or the ownership of the database was lost."""
+        self.connections: dict[str, Connected] = {}
+        self._stop_polling = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin, or go on where the last process ended. Raises Refused when another process owns the database."""
+        await asyncio.to_thread(prepare_schema, self.database)
+        chain = await self.database.read(lambda connection: continue_chain(connection, "main"))
+        follow_ups = {**lanes.FOLLOW_UPS, **waits.FOLLOW_UPS, **due.FOLLOW_UPS}
+        self.writer = Writer(self.database, chain=chain, follow_ups=follow_ups)
+        self.writer.on_lost = lambda _: self.failed.set()
+        self.writer.start()
+        folder = self.settings.state / "estate"
+        self.estates = EstateStore(
+            self.database, self.writer, clock=self.clock, folder=folder, tenant=self.settings.tenant
+        )
+        await self.estates.start()
+        for entry in load_connections(folder):
+            self.connections[entry.name] = self._connect(entry)
+        self._assemble()
+        await self.engine.start()
+        self._spawn("pump", self.pump.run())
+        self._spawn("verifier", self.verifier.run())
+        for name, connected in self.connections.items():
+            for stream in connected.connector.streams:
+                self._spawn(f"poll {name}", self._poller(name, connected, stream).run(self._stop_polling))
+
+    def _assemble(self) -> None:
+        ports = self.ports()
+        self.ledger = Ledger(writer=self.writer, clock=self.clock, rng=self.rng)
+        tools = Tools(
+            database=self.database, writer=self.writer, ledger=self.ledger, clock=self.clock, locks=LocalLocks()
+        )
+        driver = Driver(tools=tools, flows=FLOWS, ports=ports, estate_at=self.estates.at, rng=self.rng)
+        self.engine: Engine = self._engine(driver)
+        self.inbox = Inbox(tenant=self.settings.tenant, database=self.database, writer=self.writer, clock=self.clock)
+        self.pump = Pump(
+            PumpParts(
+                database=self.database,
+                writer=self.writer,
+                clock=self.clock,
+                router=Router(FLOWS, clock=self.clock),
+                sources={
+                    name: Source(role=one.connector.role, translate=one.connector.translate)
+                    for name, one in self.connections.items()
+                },
+                estate=self.estates.current,
+            ),
+            on_published=self.engine.nudge,
+        )
+        self.inbox.on_new = self.pump.nudge
+        parts = DeskParts(database=self.database, writer=self.writer, clock=self.clock, engine=self.engine, flows=FLOWS)
+        self.desk = Desk(parts, estate=self.estates.current, reread=self.pump.nudge)
+        self.verifier = Verifier(
+            database=self.database,
+            writer=self.writer,
+            clock=self.clock,
+            ports=ports,
+            policies=lambda: self.estates.current().policies,
+        )
+
+    def _engine(self, driver: Driver) -> Engine:
+        if self.settings.engine == "dbos":
+            from accordant.backbone.engine.dbos import DbosEngine
+
+            return DbosEngine(database=self.database, writer=self.writer, clock=self.clock, drive=driver.drive)
+        if self.settings.engine != "journal":
+            raise Misconfigured(f"{self.settings.engine!r} is not an engine; use journal or dbos")
+        journal = Journal(
+            database=self.database,
+            writer=self.writer,
+            clock=self.clock,
+            drive=driver.drive,
+            ownership=ownership_of(self.database, on_lost=self.failed.set),
+        )
+        journal.in_flight_max = self.settings.in_flight
+        journal.window = self.settings.window
+        return journal
+
+    def ports(self) -> dict[str, Any]:
+        """The client of each role: crm, billing, erp, support."""
+        by_role: dict[str, Any] = {}
+        for name, one in self.connections.items():
+            if one.connector.role in by_role:
+                raise Misconfigured(f"{name} is a second {one.connector.role}; one connection per role is supported")
+            by_role[one.connector.role] = one.port
+        return by_role
+
+    def _connect(self, entry: ConnectionEntry) -> Connected:
+        settings, connector = settings_of(entry, self.settings.state)
+        session = open_session()
+        http = VendorHttp(
+            settings, connector.manners(settings), deps=HttpDeps(session=session, clock=self.clock, rng=self.rng)
+        )
+        return Connected(
+            settings=settings,
+            connector=connector,
+            port=connector.connect(settings, http),
+            http=http,
+            session=session,
+        )
+
+    def _poller(self, name: str, connected: Connected, stream: Stream) -> Poller:
+        async def keep(rows: Sequence[Row]) -> None:
+            await self.inbox.keep(
+                [
+                    Arrival(connection=name, stream=stream.name, delivery_id=row.delivery_id, body=row.body)
+                    for row in rows
+                ]
+            )
+
+        async def load() -> str:
+            return await self.database.read(lambda connection: _cursor(connection, name, stream.name))
+
+        async def save(cursor: str) -> None:
+            changes = Changes()
+            row = CursorRow(connection=name, stream=stream.name, cursor=cursor, at_ms=self.clock.now_ms())
+            changes.put(cursor_table, row)
+            await self.writer.commit(changes)
+
+        def failed(error: Exception, failures: int) -> None:
+            log.warning("poll.failed", connection=name, stream=stream.name, failures=failures, error=str(error)[:300])
+
+        ports = PollPorts(keep=keep, load_cursor=load, save_cursor=save, failed=failed)
+        return Poller(stream, connected.port, ports=ports, rng=self.rng)
+
+    def _spawn(self, name: str, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A worker that ends by itself is a defect: say so and end the process, which starts again clean."""
+        if not task.cancelled() and task.exception() is not None:
+            log.error("worker.crashed", worker=task.get_name(), error=repr(task.exception()))
+            self.failed.set()
+
+    async def stop(self) -> None:
+        """Finish what is in hand and let go of everything."""
+        self._stop_polling.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.engine.stop()
+        await self.writer.stop()
+        for one in self.connections.values():
+            await one.session.close()
+        self.database.close()
+
+
+def settings_of(entry: ConnectionEntry, state: Path) -> tuple[ConnectionSettings, Connector]:
+    """A connection with its secrets and, for `sandbox://`, the local sandbox's address."""
+    if entry.vendor not in VENDORS:
+        raise Misconfigured(
+            f"connection {entry.name}: no connector is called {entry.vendor!r}; there are {list(VENDORS)}"
+        )
+    connector = VENDORS[entry.vendor]
+    store = secrets.open_store(state / "secrets.json")
+    options, base_url = dict(entry.options), entry.base_url
+    if base_url.startswith(SANDBOX):
+        base_url = sandbox_url(state, base_url.removeprefix(SANDBOX))
+        options = {**connector.sandbox_seed.options, **options}
+    return (
+        ConnectionSettings(
+            name=entry.name,
+            vendor=entry.vendor,
+            base_url=base_url,
+            credentials={name: secrets.resolve(ref, store).reveal() for name, ref in entry.credentials.items()},
+            webhook_secrets=tuple(secrets.resolve(ref, store).reveal() for ref in entry.webhook_secrets),
+            options=options,
+            rate_per_s=entry.rate_per_s,
+            concurrency=entry.concurrency,
+            daily_quota=entry.daily_quota,
+            timeout_s=entry.timeout_s,
+        ),
+        connector,
+    )
+
+
+def sandbox_url(state: Path, name: str) -> str:
+    """Where a local sandbox listens, as its launcher wrote it down."""
+    file = state / "sandboxes.json"
+    addresses: dict[str, str] = msgspec.json.decode(file.read_bytes(), type=dict[str, str]) if file.exists() else {}
+    if name not in addresses:
+        raise Misconfigured(f"no sandbox runs for {name}; start the platform with `accordant up`")
+    return addresses[name]
+
+
+def _cursor(connection: Connection, name: str, stream: str) -> str:
+    columns = cursor_table.c
+    query = select(columns.cursor).where(columns.connection == name, columns.stream == stream)
+    return connection.execute(query).scalar_one_or_none() or ""

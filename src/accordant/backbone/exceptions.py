@@ -82,14 +82,9 @@ def _item(found: Found, clock: Clock, *, occurrence: str, **fields: Any) -> Exce
     policy = found.policies.for_exception(policy_code(problem))
     group, title = cause_of(problem)
     now = clock.now_ms()
+    about: dict[str, Any] = {"transaction_id": "", "message_id": "", "amount_minor": None, "currency": "", **fields}
     return ExceptionRow(
-        **{
-            "transaction_id": "",
-            "message_id": "",
-            "amount_minor": None,
-            "currency": "",
-            **fields,
-        },
+        **about,
         exception_id="exc-" + digest("exception", occurrence, group)[:20],
         cause_group=f"cause-{group[:12]}",
         code=problem.code,

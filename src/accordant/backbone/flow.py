@@ -114,8 +114,6 @@ class Flows:
         return self._by_name
 
 
-
-
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
     """Why a transaction stopped for a person, as told to the system its fact came from."""
 

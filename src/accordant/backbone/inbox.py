@@ -122,4 +122,4 @@ def message_of(row: MessageRow) -> Message:
 def counts_by_state(connection: Connection) -> dict[str, int]:
     """How many messages are kept, published, ignored, superseded and quarantined."""
     columns = inbox_table.c
-    return {state: n for state, n in connection.execute(select(columns.state, func.count()).group_by(columns.state))}
+    return dict(connection.execute(select(columns.state, func.count()).group_by(columns.state)).tuples().all())

@@ -1,10 +1,9 @@
 """Locks keep two transactions from creating the same master record at the same moment."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Protocol
-from contextlib import AbstractAsyncContextManager
 
 
 class Locks(Protocol):
@@ -22,14 +21,14 @@ class LocalLocks:
         self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def hold(self, tenant: str, ids: Sequence[str]) -> AsyncIterator[None]:
+    async def hold(self, tenant: str, ids: Sequence[str]) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             for one in sorted(set(ids)):
                 await stack.enter_async_context(self._one((tenant, one)))
             yield
 
     @asynccontextmanager
-    async def _one(self, key: tuple[str, str]) -> AsyncIterator[None]:
+    async def _one(self, key: tuple[str, str]) -> AsyncGenerator[None]:
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, users + 1)
         try:

@@ -40,8 +40,6 @@ class PumpParts(msgspec.Struct, frozen=True, kw_only=True):
     router: Router
     sources: Mapping[str, Source]
     estate: Callable[[], Estate]
-    correct: "Callable[[Changes, MessageRow, Told, WatermarkRow], bool]"
-    """Handles changed content of a record that was published before; False when it is an ordinary new fact."""
 
 
 Watermarks = dict[str, WatermarkRow]
@@ -124,19 +122,16 @@ class Pump:
             marks[told.source_record] = msgspec.structs.replace(mark, sequence=told.sequence)
             changes.put(watermark_table, marks[told.source_record])
             return "ignored"
-        if mark and self._parts.correct(changes, row, told, mark):
-            event_id = mark.event_id
-        else:
-            occurrence = "1" if mark is None else told.content
-            event = event_of(row, told, fact=told.fact, occurrence=occurrence, at_ms=self._parts.clock.now_ms())
-            self._parts.router.route(changes, event, fact=told.fact, estate_version=self._parts.estate().version)
-            event_id = event.event_id
+        fact = told.fact.as_correction() if mark else told.fact
+        occurrence = told.content if mark else "1"
+        event = event_of(row, told, fact=fact, occurrence=occurrence, at_ms=self._parts.clock.now_ms())
+        self._parts.router.route(changes, event, fact=fact, estate_version=self._parts.estate().version)
         marks[told.source_record] = WatermarkRow(
             tenant=row.tenant,
             source_record=told.source_record,
             sequence=told.sequence,
             content=told.content,
-            event_id=event_id,
+            event_id=event.event_id,
         )
         changes.put(watermark_table, marks[told.source_record])
         return "published"

@@ -1,7 +1,5 @@
 """The router turns a new event into the transactions of the flows that handle it, each in its lane."""
 
-import msgspec
-
 from accordant.backbone import lanes
 from accordant.backbone.flow import Flow, Flows
 from accordant.backbone.rows import EventRow, TransactionRow, event_table, transaction_table
@@ -96,8 +94,3 @@ def _opened(row: TransactionRow, event: EventRow) -> AuditEntry:
         subject=row.subject,
         detail={"flow": row.flow, "event": event.event_id, "type": event.type, "message": event.message_id},
     )
-
-
-def corrected(row: TransactionRow, event: EventRow) -> TransactionRow:
-    """The transaction with the corrected fact in place of the one it was opened for."""
-    return msgspec.structs.replace(row, event_id=event.event_id, correlation_id=event.correlation_id)

@@ -63,7 +63,7 @@ class Undoable(msgspec.Struct, frozen=True, kw_only=True):
     own: bool
 
 
-class WalkedThrough(Exception):  # noqa: N818 - a turning point, not an error
+class WalkedThrough(Exception):
     """Everything that was confirmed has been walked through again."""
 
 

@@ -20,7 +20,7 @@ _EXPONENTS = {
     **dict.fromkeys("CLF UYW".split(), 4),
 }
 _NO_MONEY = frozenset({"XXX", "XTS", "XAU", "XAG", "XPT", "XPD", "XDR", "XSU", "XUA", "XBA", "XBB", "XBC", "XBD"})
-_ALPHABETIC = frozenset(currency.alpha_3 for currency in pycountry.currencies) - _NO_MONEY
+_ALPHABETIC: frozenset[str] = frozenset(str(getattr(one, "alpha_3", "")) for one in pycountry.currencies) - _NO_MONEY
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,8})?", re.ASCII)
 
 

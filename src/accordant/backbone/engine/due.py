@@ -64,9 +64,7 @@ def _with_history(connection: Connection, rows: Sequence[Any]) -> list[Due]:
             row=TransactionRow(**{name: row[name] for name in TransactionRow.__struct_fields__}),
             event_type=row["event_type"],
             event_data=row["event_data"],
-            history=History(
-                memos=memos.get(row["transaction_id"], {}), effects=effects.get(row["transaction_id"], {})
-            ),
+            history=History(memos=memos.get(row["transaction_id"], {}), effects=effects.get(row["transaction_id"], {})),
         )
         for row in rows
     ]

@@ -7,7 +7,7 @@ engine holds the owner's lock of the database; without it, it refuses to start, 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -26,9 +26,7 @@ _LOOK_AGAIN_S = 1.0
 class Journal:
     """Drives due transactions in this process."""
 
-    def __init__(
-        self, *, database: Database, writer: Writer, clock: Clock, drive: Drive, ownership: Ownership
-    ) -> None:
+    def __init__(self, *, database: Database, writer: Writer, clock: Clock, drive: Drive, ownership: Ownership) -> None:
         self.in_flight_max = 64
         self.window = 512
         self._database = database
@@ -38,6 +36,7 @@ class Journal:
         self._ownership = ownership
         self._driving: dict[str, asyncio.Task[None]] = {}
         self._reserved: set[str] = set()
+        self._commands = asyncio.Lock()
         self._ready: deque[Due] = deque()
         self._kick = asyncio.Event()
         self._stale = True
@@ -53,7 +52,10 @@ class Journal:
     async def start(self) -> None:
         await self._ownership.take()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._dispatch(), name="dispatch"), loop.create_task(self._sweep(), name="sweep")]
+        self._tasks = [
+            loop.create_task(self._dispatch(), name="dispatch"),
+            loop.create_task(self._sweep(), name="sweep"),
+        ]
 
     async def stop(self) -> None:
         self._stopping = True
@@ -68,19 +70,19 @@ class Journal:
         self._stale = True
         self._kick.set()
 
-    async def alone(self, transaction_id: str, act: Callable[[], Awaitable[None]]) -> None:
-        while transaction_id in self._reserved:
-            await asyncio.sleep(0.005)
-        self._reserved.add(transaction_id)
-        try:
-            running = self._driving.get(transaction_id)
-            if running is not None:
-                await asyncio.wait([running])
-            await act()
-        finally:
-            self._reserved.discard(transaction_id)
-            self._ready = deque(due for due in self._ready if due.row.transaction_id != transaction_id)
-            self.nudge()
+    async def alone(self, transaction_ids: Sequence[str], act: Callable[[], Awaitable[None]]) -> None:
+        wanted = set(transaction_ids)
+        async with self._commands:
+            self._reserved = wanted
+            try:
+                running = [task for name, task in self._driving.items() if name in wanted]
+                if running:
+                    await asyncio.wait(running)
+                await act()
+            finally:
+                self._reserved = set()
+                self._ready.clear()
+                self.nudge()
 
     async def _dispatch(self) -> None:
         while not self._stopping:
@@ -113,7 +115,9 @@ class Journal:
         """Read the most urgent page again; what is being driven is left out."""
         self._stale = False
         leave_out = frozenset(self._driving) | self._reserved
-        page = await self._database.read(lambda connection: due_page(connection, limit=self.window, leave_out=leave_out))
+        page = await self._database.read(
+            lambda connection: due_page(connection, limit=self.window, leave_out=leave_out)
+        )
         self._ready = deque(page)
         self._exhausted = len(page) < self.window
 

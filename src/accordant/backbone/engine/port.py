@@ -5,7 +5,7 @@ urgent first, never more than so many at once, and after a crash it goes on by i
 audit are the same under every engine.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -41,8 +41,8 @@ class Engine(Protocol):
         """Something may have become due."""
         ...
 
-    async def alone(self, transaction_id: str, act: Callable[[], Awaitable[None]]) -> None:
-        """Run `act` while nobody drives this transaction; for commands that change it."""
+    async def alone(self, transaction_ids: Sequence[str], act: Callable[[], Awaitable[None]]) -> None:
+        """Run `act` while nobody drives any of these transactions; for commands that change them."""
         ...
 
     @property

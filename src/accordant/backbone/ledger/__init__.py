@@ -1,4 +1,4 @@
-"""The effect ledger: every outbound write has a key before it is sent and an outcome after, or is known to have none."""
+"""The effect ledger: every outbound write has a key before it is sent, and an outcome after it or a known doubt."""
 
 from accordant.backbone.ledger.ledger import Ledger, Patience, Step
 

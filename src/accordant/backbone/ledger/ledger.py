@@ -105,9 +105,7 @@ class Ledger:
         return prior, False
 
     def _next_version(self, step: Step, effect: EffectRow) -> EffectRow:
-        return entries.intend(
-            step.transaction, step.name, step.operation, n=effect.n, version=effect.version + 1
-        )
+        return entries.intend(step.transaction, step.name, step.operation, n=effect.n, version=effect.version + 1)
 
     async def _until_known(self, step: Step, effect: EffectRow, ambiguous: bool) -> EffectRow:
         problem: AccordantError | None = None
@@ -156,9 +154,7 @@ class Ledger:
     async def _send(self, step: Step, effect: EffectRow) -> EffectRow:
         priority = Priority(step.transaction.priority)
         try:
-            applied = await step.operation.send(
-                Attempt(key=effect.key, number=effect.attempts, priority=priority)
-            )
+            applied = await step.operation.send(Attempt(key=effect.key, number=effect.attempts, priority=priority))
         except Terminal as refusal:
             self._note(step, effect, entries.REJECTED, refusal)
             raise

@@ -79,6 +79,7 @@ event_table = Table(
     Column("data", Text, nullable=False),
 )
 Index("event_subject", event_table.c.subject)
+Index("event_source", event_table.c.source)
 
 
 class WatermarkRow(msgspec.Struct, frozen=True, kw_only=True):

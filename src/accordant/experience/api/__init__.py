@@ -1,0 +1,1 @@
+"""The HTTP doors: one for vendors, one for people and programs."""
