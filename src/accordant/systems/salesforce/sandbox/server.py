@@ -6,7 +6,6 @@ https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatshe
 """
 
 import asyncio
-import signal
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -184,10 +183,6 @@ def _error(code: str, message: str) -> list[Record]:
 
 
 async def serve_sandbox(options: SandboxOptions) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    """Serve until cancelled."""
     async with serve(SalesforceSandbox, options):
-        await stop.wait()
+        await asyncio.Event().wait()
