@@ -20,7 +20,7 @@ _SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TIME = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
-def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], received_at_s: int) -> Delivery:
+def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], received_at_s: int, /) -> Delivery:
     """Check the signature over the raw bytes, then the age; the event's id is the delivery's.
 
     Raises:

@@ -101,7 +101,7 @@ class Books:
         return Shelf(self.kit, store, word=word, url=f"/v1/{path}", group_of=group_of)
 
 
-def sign(delivery: Delivery, now: datetime, attempt: int) -> dict[str, str]:
+def sign(delivery: Delivery, now: datetime, attempt: int, /) -> dict[str, str]:
     """Every attempt is signed anew, with its own time."""
     signed_at = str(int(now.timestamp()))
     mac = hmac.new(delivery.secret.encode(), signed_at.encode() + b"." + delivery.body, sha256)

@@ -43,7 +43,7 @@ class Catalog:
         books = self._books
         blank = customer_shape(books.new_id("cus_"), created=books.now_s(), rng=books.kit.rng)
         record = {**blank, **_customer_fields(params, blank)}
-        return self._customer_write(call, record, Told(type="customer.created", record=record))
+        return self._customer_write(call, record, told=Told(type="customer.created", record=record))
 
     def update_customer(self, call: Call, params: Params) -> Write:
         only(params, _CUSTOMER)
@@ -51,7 +51,7 @@ class Catalog:
         fields = _customer_fields(params, before)
         record = {**before, **fields}
         told = Told(type="customer.updated", record=record, previous=_previous(before, record))
-        return self._customer_write(call, record, told)
+        return self._customer_write(call, record, told=told)
 
     def create_product(self, call: Call, params: Params) -> Write:
         only(params, _PRODUCT)
@@ -61,13 +61,13 @@ class Catalog:
             raise invalid("Product already exists.", param="id", code="resource_already_exists")
         record = product_shape(record_id, created=self._books.now_s(), name=name)
         record = {**record, **_product_fields(params, record)}
-        return self._catalog_write(call, "product.created", record)
+        return self._catalog_write(call, "product.created", record=record)
 
     def update_product(self, call: Call, params: Params) -> Write:
         only(params, _PRODUCT - {"id"})
         before = self._books.products.need(call.params["id"])
         record = {**before, **_product_fields(params, before), "updated": self._books.now_s()}
-        return self._catalog_write(call, "product.updated", record)
+        return self._catalog_write(call, "product.updated", record=record)
 
     def create_price(self, call: Call, params: Params) -> Write:
         only(params, _PRICE)
@@ -75,7 +75,7 @@ class Catalog:
         self._books.products.need(amounts["product"], param="product")
         record = price_shape(self._books.new_id("price_1"), created=self._books.now_s(), amounts=amounts)
         record |= {"metadata": metadata_after({}, params.get("metadata", "")), "nickname": params.get("nickname")}
-        return self._catalog_write(call, "price.created", record)
+        return self._catalog_write(call, "price.created", record=record)
 
     def create_endpoint(self, call: Call, params: Params) -> Write:
         """The signing secret is in this answer and in no later one."""
@@ -111,7 +111,7 @@ class Catalog:
         change = catalog_change("delete", record)
         return Write(Reply(200, gone), (change,), lambda: self._books.endpoints.remove(record["id"]))
 
-    def _customer_write(self, call: Call, record: Record, told: Told) -> Write:
+    def _customer_write(self, call: Call, record: Record, *, told: Told) -> Write:
         def apply() -> None:
             self._books.customers.put(record)
             self._books.tell(call, (told,))
@@ -119,7 +119,7 @@ class Catalog:
         kind = "create" if told.previous is None else "update"
         return Write(Reply(200, record), (customer_change(kind, record),), apply)
 
-    def _catalog_write(self, call: Call, event: str, record: Record) -> Write:
+    def _catalog_write(self, call: Call, event: str, *, record: Record) -> Write:
         shelf = self._books.products if record["object"] == "product" else self._books.prices
 
         def apply() -> None:

@@ -144,7 +144,7 @@ class StripeSandbox(Sandbox):
             version = _known_version(call)
             reply = handler(call, unfold(call.request.query.items()))
             assert isinstance(reply, Reply)  # noqa: S101 - reads write nothing
-            shown = reads.expanded(self.books, reply.body, unfold(call.request.query.items()))
+            shown = reads.expanded(self.books, reply.body, params=unfold(call.request.query.items()))
             return Reply(reply.status, as_of(version, shown), reply.headers)
 
         return answer
@@ -213,7 +213,7 @@ def _shown(outcome: Reply | Write, version: str, /, books: Books, call: Call) ->
     """The answer to a write, expanded as asked and in the caller's version."""
     reply = outcome if isinstance(outcome, Reply) else outcome.reply
     asked = unfold(call.form()) if call.body and b"expand" in call.body else {}
-    body = as_of(version, reads.expanded(books, reply.body, asked))
+    body = as_of(version, reads.expanded(books, reply.body, params=asked))
     shown = Reply(reply.status, body, reply.headers)
     return shown if isinstance(outcome, Reply) else Write(shown, outcome.changes, outcome.apply, outcome.can_lie)
 

@@ -51,7 +51,7 @@ def routes(books: Books, subscriptions: Subscriptions) -> Iterator[tuple[str, st
     yield "/v1/subscription_items/{id}", "subscription_item.get", subscriptions.item
 
 
-def expanded(books: Books, body: Any, params: Mapping[str, Any]) -> Any:
+def expanded(books: Books, body: Any, *, params: Mapping[str, Any]) -> Any:
     """Put objects in the place of ids where `expand[]` names them; in lists under `data.`."""
     asked = params.get("expand")
     if asked is None:

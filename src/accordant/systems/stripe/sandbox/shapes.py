@@ -30,7 +30,7 @@ def a_year_after(at_s: int) -> int:
         return int(start.replace(year=start.year + 1, day=28).timestamp())
 
 
-def period_end(at_s: int, interval: str, count: int) -> int:
+def period_end(at_s: int, *, interval: str, count: int) -> int:
     """The end of one billing period; months and years by the calendar, capped at the month's last day."""
     if interval == "year":
         for _ in range(count):
@@ -151,57 +151,72 @@ def items_list(subscription: str, items: list[Record]) -> Record:
     return {"object": "list", "data": items, "has_more": False, "total_count": len(items), "url": url}
 
 
+_SUBSCRIPTION: Record = {
+    "object": "subscription",
+    **dict.fromkeys(
+        (
+            *("application", "application_fee_percent", "billing_cycle_anchor_config", "billing_thresholds"),
+            *("cancel_at", "canceled_at", "days_until_due", "default_payment_method", "default_source"),
+            *("description", "ended_at", "latest_invoice", "next_pending_invoice_item_invoice", "on_behalf_of"),
+            *("pause_collection", "pending_invoice_item_interval", "pending_setup_intent", "pending_update"),
+            *("schedule", "test_clock", "transfer_data", "trial_end", "trial_start"),
+        )
+    ),
+    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+    "billing_mode": {"type": "flexible"},
+    "cancel_at_period_end": False,
+    "cancellation_details": {"comment": None, "feedback": None, "reason": None},
+    "collection_method": "charge_automatically",
+    "default_tax_rates": [],
+    "discounts": [],
+    "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
+    "livemode": False,
+    "metadata": {},
+    "payment_settings": {
+        "payment_method_options": None,
+        "payment_method_types": None,
+        "save_default_payment_method": "off",
+    },
+    "status": "active",
+    "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+}
+_INVOICE: Record = {
+    "object": "invoice",
+    **dict.fromkeys(
+        (
+            *("amount_overpaid", "amount_paid", "amount_shipping", "attempt_count", "starting_balance"),
+            *("post_payment_credit_notes_amount", "pre_payment_credit_notes_amount"),
+        ),
+        0,
+    ),
+    "attempted": False,
+    "auto_advance": True,
+    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None, "provider": None, "status": None},
+    "billing_reason": "subscription_create",
+    "default_tax_rates": [],
+    "discounts": [],
+    "livemode": False,
+    "metadata": {},
+    "number": None,
+    "issuer": {"type": "self"},
+    "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
+    "status_transitions": {"finalized_at": None, "marked_uncollectible_at": None, "paid_at": None, "voided_at": None},
+    "test_clock": None,
+    "total_taxes": [],
+    "total_discount_amounts": [],
+}
+
+
 def subscription_shape(record_id: str, *, created: int, customer: str, currency: str) -> Record:
-    tax = {"disabled_reason": None, "enabled": False, "liability": None}
-    payment = {"payment_method_options": None, "payment_method_types": None, "save_default_payment_method": "off"}
-    details = {"comment": None, "feedback": None, "reason": None}
-    invoicing = {"account_tax_ids": None, "issuer": {"type": "self"}}
-    trial = {"end_behavior": {"missing_payment_method": "create_invoice"}}
     return {
+        **_SUBSCRIPTION,
         "id": record_id,
-        "object": "subscription",
-        "application": None,
-        "application_fee_percent": None,
-        "automatic_tax": tax,
         "billing_cycle_anchor": created,
-        "billing_cycle_anchor_config": None,
-        "billing_mode": {"type": "flexible"},
-        "billing_thresholds": None,
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": None,
-        "cancellation_details": details,
-        "collection_method": "charge_automatically",
         "created": created,
         "currency": currency,
         "customer": customer,
-        "days_until_due": None,
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "ended_at": None,
-        "invoice_settings": invoicing,
         "items": items_list(record_id, []),
-        "latest_invoice": None,
-        "livemode": False,
-        "metadata": {},
-        "next_pending_invoice_item_invoice": None,
-        "on_behalf_of": None,
-        "pause_collection": None,
-        "payment_settings": payment,
-        "pending_invoice_item_interval": None,
-        "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
         "start_date": created,
-        "status": "active",
-        "test_clock": None,
-        "transfer_data": None,
-        "trial_end": None,
-        "trial_settings": trial,
-        "trial_start": None,
     }
 
 
@@ -213,55 +228,24 @@ def invoice_shape(record_id: str, *, subscription: Record, customer: Record, lin
     total = sum(int(line["amount"]) for line in lines)
     created = subscription["created"]
     sent = subscription["collection_method"] == "send_invoice"
-    due = created + 86_400 * int(subscription["days_until_due"] or 0) if sent else None
     parent = {"subscription": subscription["id"], "metadata": subscription["metadata"]}
-    moments = {"finalized_at": None, "marked_uncollectible_at": None, "paid_at": None, "voided_at": None}
-    tax = {"disabled_reason": None, "enabled": False, "liability": None, "provider": None, "status": None}
-    issuing = {"default_mandate": None, "payment_method_options": None, "payment_method_types": None}
     url = f"/v1/invoices/{record_id}/lines"
     return {
+        **_INVOICE,
         "id": record_id,
-        "object": "invoice",
-        "amount_due": total,
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_remaining": total,
-        "amount_shipping": 0,
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": True,
-        "automatic_tax": tax,
-        "billing_reason": "subscription_create",
+        **dict.fromkeys(("amount_due", "amount_remaining", "subtotal", "total"), total),
         "automatically_finalizes_at": created + 3600 if sent else None,
-        "created": created,
         "collection_method": subscription["collection_method"],
+        **dict.fromkeys(("created", "period_start", "period_end"), created),
         "currency": subscription["currency"],
         "customer": customer["id"],
+        "customer_address": customer["address"],
         "customer_email": customer["email"],
         "customer_name": customer["name"],
-        "customer_address": customer["address"],
-        "default_tax_rates": [],
-        "discounts": [],
-        "due_date": due,
+        "due_date": created + 86_400 * int(subscription["days_until_due"] or 0) if sent else None,
         "lines": {"object": "list", "data": lines, "has_more": False, "url": url},
-        "livemode": False,
-        "metadata": {},
-        "number": None,
-        "issuer": {"type": "self"},
-        "payment_settings": issuing,
         "parent": {"type": "subscription_details", "subscription_details": parent, "quote_details": None},
-        "period_end": created,
-        "period_start": created,
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "starting_balance": 0,
         "status": "draft" if sent else "open",
-        "status_transitions": moments,
-        "subtotal": total,
-        "test_clock": None,
-        "total": total,
-        "total_taxes": [],
-        "total_discount_amounts": [],
     }
 
 

@@ -95,7 +95,7 @@ class Shelf:
         places: Sequence[int] = range(len(self._ids)) if spec.group is None else self._groups.get(spec.group, [])
         places = self._created_between(places, query.get("created"))
         if self._kit.faults.active:
-            data, more = self._disturbed(places, query, spec)
+            data, more = self._disturbed(places, query, spec=spec)
         else:
             data, more = self._page(places, query, limit=limit, keep=spec.keep)
         return {"object": "list", "url": self.url, "has_more": more, "data": data}
@@ -161,7 +161,9 @@ class Shelf:
             raise no_such(self.word, str(cursor)[:100], param=param)
         return self._place[cursor]
 
-    def _disturbed(self, places: Sequence[int], query: Mapping[str, Any], spec: ListSpec) -> tuple[list[Record], bool]:
+    def _disturbed(
+        self, places: Sequence[int], query: Mapping[str, Any], *, spec: ListSpec
+    ) -> tuple[list[Record], bool]:
         """The same page with the page faults that are on."""
         limit = _limit(query)
         if "ending_before" in query:

@@ -57,6 +57,16 @@ class Drafted(msgspec.Struct, frozen=True, kw_only=True):
     prices: list[Record]
 
 
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription as it shall stand, and what goes with it."""
+
+    record: Record
+    drafted: Drafted
+    changes: tuple[Change, ...]
+    told: list[Told]
+    invoice: Record | None = None
+
+
 class Subscriptions:
     """Handlers; each takes the call and its unfolded parameters."""
 
@@ -81,7 +91,7 @@ class Subscriptions:
         record["latest_invoice"] = invoice["id"]
         told = [Told(type="customer.subscription.created", record=record), Told(type="invoice.created", record=invoice)]
         changes = (subscription_change("create", record), invoice_change(invoice, record))
-        return self._write(call, record, drafted, changes=changes, told=told, invoice=invoice)
+        return self._write(call, Done(record=record, drafted=drafted, changes=changes, told=told, invoice=invoice))
 
     def update(self, call: Call, params: Params) -> Write:
         only(params, _TERMS)
@@ -90,7 +100,7 @@ class Subscriptions:
         if before["status"] == "canceled":
             message = "A canceled subscription can only update its cancellation_details and metadata."
             raise Refused(error_reply(message))
-        return self._changed(call, params, before)
+        return self._changed(call, params, before=before)
 
     def update_item(self, call: Call, params: Params) -> Write:
         """`POST /v1/subscription_items/{id}` is the same change, told about one item; the answer is the item."""
@@ -102,7 +112,7 @@ class Subscriptions:
         terms = {name: value for name, value in params.items() if name == "proration_behavior"}
         item = {name: value for name, value in params.items() if name in _ITEM}
         terms["items"] = {"0": {**item, "id": item_id}}
-        write = self._changed(call, terms, self._books.subscriptions.need(owner))
+        write = self._changed(call, terms, before=self._books.subscriptions.need(owner))
         data: list[Record] = write.reply.body["items"]["data"]
         shown = next(one for one in data if one["id"] == item_id)
         return Write(Reply(200, shown), write.changes, write.apply)
@@ -134,9 +144,10 @@ class Subscriptions:
         record: Record = {**before, **ended}
         told = [Told(type="customer.subscription.deleted", record=record)]
         drafted = Drafted(rows=record["items"]["data"], prices=[])
-        return self._write(call, record, drafted, changes=(subscription_change("update", record),), told=told)
+        changes = (subscription_change("update", record),)
+        return self._write(call, Done(record=record, drafted=drafted, changes=changes, told=told))
 
-    def _changed(self, call: Call, params: Params, before: Record) -> Write:
+    def _changed(self, call: Call, params: Params, *, before: Record) -> Write:
         record = {**before, **_terms(params, before)}
         drafted = Drafted(rows=before["items"]["data"], prices=[])
         if "items" in params:
@@ -144,25 +155,23 @@ class Subscriptions:
             record = self._with_items(record, drafted)
         previous = {name: value for name, value in before.items() if record[name] != value}
         told = [Told(type="customer.subscription.updated", record=record, previous=previous)]
-        return self._write(call, record, drafted, changes=(subscription_change("update", record),), told=told)
+        changes = (subscription_change("update", record),)
+        return self._write(call, Done(record=record, drafted=drafted, changes=changes, told=told))
 
-    def _write(
-        self, call: Call, record: Record, drafted: Drafted, /, *, changes: tuple[Change, ...], told: list[Told],
-        invoice: Record | None = None,
-    ) -> Write:  # fmt: skip
+    def _write(self, call: Call, done: Done) -> Write:
         books = self._books
 
         def apply() -> None:
-            for price in drafted.prices:
+            for price in done.drafted.prices:
                 books.prices.put(price)
-            for item in drafted.rows:
-                books.item_owner[item["id"]] = record["id"]
-            books.subscriptions.put(record)
-            if invoice is not None:
-                books.invoices.put(invoice)
-            books.tell(call, told)
+            for item in done.drafted.rows:
+                books.item_owner[item["id"]] = done.record["id"]
+            books.subscriptions.put(done.record)
+            if done.invoice is not None:
+                books.invoices.put(done.invoice)
+            books.tell(call, done.told)
 
-        return Write(Reply(200, record), changes, apply)
+        return Write(Reply(200, done.record), done.changes, apply)
 
     def _items(self, params: Params, subscription: Record) -> Drafted:
         """Items with an id are changed, others added; a new price replaces the old one in its item."""
@@ -198,7 +207,7 @@ class Subscriptions:
         assert price is not None  # noqa: S101 - known is None, so the price was read
         start = int(subscription["created"])
         recurring: Record = price["recurring"]
-        period = start, period_end(start, recurring["interval"], recurring["interval_count"])
+        period = start, period_end(start, interval=recurring["interval"], count=recurring["interval_count"])
         item_id = self._books.new_id("si_")
         return item_shape(item_id, subscription=subscription["id"], price=price, quantity=quantity, period=period)
 

@@ -17,8 +17,8 @@ from accordant.connector.http import Answer, Request, VendorHttp, segment
 from accordant.kernel.errors import Misconfigured, Unavailable
 from accordant.kernel.priority import Priority
 from accordant.systems.stripe import mapping
-from accordant.systems.stripe.answers import Record, applied, explain, metadata, server_error, the_record
-from accordant.systems.stripe.readback import ReadBack
+from accordant.systems.stripe.client.answers import Record, applied, explain, metadata, server_error, the_record
+from accordant.systems.stripe.client.readback import ReadBack
 
 KEY_LIFE_S = 86_400.0
 SEARCH_WORST_LAG_S = 7_200
@@ -45,7 +45,7 @@ class StripeBilling:
         form = mapping.customer_form(customer, email=self._email.replace("{customer_id}", customer.customer_id))
 
         async def send(attempt: Attempt) -> Applied:
-            answer = await self._post("/v1/customers", form, attempt)
+            answer = await self._post("/v1/customers", form, attempt=attempt)
             return applied(answer, "customer", customer.customer_id)
 
         async def look_up(attempt: Attempt) -> Applied | None:
@@ -76,7 +76,7 @@ class StripeBilling:
         ]
 
         async def send(attempt: Attempt) -> Applied:
-            answer = await self._post("/v1/subscriptions", form, attempt)
+            answer = await self._post("/v1/subscriptions", form, attempt=attempt)
             return applied(answer, "subscription", subscription.subscription_id)
 
         async def look_up(attempt: Attempt) -> Applied | None:
@@ -152,7 +152,7 @@ class StripeBilling:
         async def send(attempt: Attempt) -> Applied:
             item_id = existing.facts.get("billing_item") or await self._item_of(path, attempt.priority)
             form = [("items[0][id]", item_id), ("proration_behavior", "none"), *mapping.terms_form(terms)]
-            return applied(await self._post(path, form, attempt), "subscription", terms.subscription_id)
+            return applied(await self._post(path, form, attempt=attempt), "subscription", terms.subscription_id)
 
         async def look_up(attempt: Attempt) -> Applied | None:
             request = Request("GET", path, (("expand[]", "customer"),), accept=frozenset({404}))
@@ -175,7 +175,7 @@ class StripeBilling:
             key_life_s=KEY_LIFE_S,
         )
 
-    async def _post(self, path: str, form: mapping.Fields, attempt: Attempt) -> Answer:
+    async def _post(self, path: str, form: mapping.Fields, *, attempt: Attempt) -> Answer:
         """Send a form under the attempt's key.
 
         Raises:
