@@ -37,7 +37,7 @@ class BearerToken:
     def attach(self, wire: Wire) -> None:
         """Nothing is needed."""
 
-    async def headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:
+    async def headers(self, method: str, url: str, *, body: bytes) -> Mapping[str, str]:
         return self._headers
 
     async def refused(self, headers: Mapping[str, str]) -> bool:
@@ -98,11 +98,11 @@ class OAuth1:
     def attach(self, wire: Wire) -> None:
         self._wire = wire
 
-    async def headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:
+    async def headers(self, method: str, url: str, *, body: bytes) -> Mapping[str, str]:
         wire = attached(self._wire)
         stamped = [
             *self._fixed,
-            ("oauth_nonce", f"{wire.rng.getrandbits(128):032x}"),
+            ("oauth_nonce", f"{wire.rng.getrandbits(96):024x}"),
             ("oauth_timestamp", str(wire.clock.now_ms() // 1000)),
         ]
         place, _, query = url.partition("?")

@@ -10,6 +10,9 @@ from accordant.connector.strict_json import ANSWER, decode
 from accordant.kernel.errors import Malformed, Unavailable, Unknown
 
 EXCERPT_CHARS = 200
+_EXCERPT_BYTES = 16 << 10
+"""Blotted out before it is cut: long enough that the cut never leaves half a token."""
+_SECRET_CHARS_MIN = 6
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -38,6 +41,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Over the raw body."""
     wrote: bool = False
     """It answers a write: an unreadable body then means that the outcome is unknown."""
+    hidden: tuple[Mapping[str, str], ...] = ()
+    """Our credentials and the headers made from them, which no message may repeat even if the vendor does."""
+
+    def __repr__(self) -> str:
+        return f"Answer(status={self.status}, bytes={len(self.body)})"
 
     def json(self) -> Any:
         """The decoded body; numbers with a fraction are `Decimal`. None for an empty body.
@@ -63,8 +71,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def excerpt(self) -> str:
         """At most 200 printable characters of the body, for messages to people."""
-        text = self.body[: 4 * EXCERPT_CHARS].decode(errors="replace")
+        text = self.without_secrets(self.body[:_EXCERPT_BYTES].decode(errors="replace"))
         return "".join(char if char.isprintable() else " " for char in text)[:EXCERPT_CHARS]
+
+    def without_secrets(self, text: str) -> str:
+        """The text with our credentials blotted out."""
+        for secrets in self.hidden:
+            for secret in secrets.values():
+                for part in (secret, secret.rpartition(" ")[2]):
+                    if len(part) >= _SECRET_CHARS_MIN:
+                        text = text.replace(part, "***")
+        return text
 
     def _not_json(self, malformed: Malformed) -> Unknown | Unavailable:
         detail = {"status": self.status, "reason": malformed.code, "excerpt": self.excerpt, **malformed.detail}

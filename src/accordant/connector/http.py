@@ -37,7 +37,7 @@ class VendorHttp:
         self._auth = manners.auth
         self._rate_headers = manners.rate_headers
         self._line = Line(settings, deps, headers=manners.headers)
-        self._verdict = Verdict(settings, manners.explain)
+        self._verdict = Verdict(settings.name, manners.explain)
         self._auth.attach(self._line)
 
     async def read(self, request: Request, *, priority: Priority = Priority.BACKGROUND) -> Answer:
@@ -132,13 +132,11 @@ class VendorHttp:
         """Sign and send; an answer of 401 gets one more chance with new credentials, since nothing was applied."""
         line = self._line
         target = line.target(request)
-        signed = await self._auth.headers(request.method, target.text, request.body)
-        self._verdict.remember(signed)
+        signed = await self._auth.headers(request.method, target.text, body=request.body)
         answer = await line.send(request, target, signed=signed, wrote=wrote)
         if answer.status != 401 or 401 in request.accept or not await self._auth.refused(signed):
             return answer
-        signed = await self._auth.headers(request.method, target.text, request.body)
-        self._verdict.remember(signed)
+        signed = await self._auth.headers(request.method, target.text, body=request.body)
         return await line.send(request, target, signed=signed, wrote=wrote)
 
     def _settle(self, request: Request, answer: Answer) -> Answer:

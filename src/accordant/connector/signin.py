@@ -41,7 +41,7 @@ class Auth(Protocol):
         """Called once, by the `VendorHttp` that signs with it."""
         ...
 
-    async def headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:
+    async def headers(self, method: str, url: str, *, body: bytes) -> Mapping[str, str]:
         """The headers that authenticate this call; `url` is complete and encoded."""
         ...
 

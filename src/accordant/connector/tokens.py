@@ -48,7 +48,7 @@ class _TokenAuth:
     def attach(self, wire: Wire) -> None:
         self._wire = wire
 
-    async def headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:
+    async def headers(self, method: str, url: str, *, body: bytes) -> Mapping[str, str]:
         now_s = attached(self._wire).clock.monotonic_s()
         held = self._held
         if held is not None and now_s < held.renew_at_s:
@@ -195,16 +195,16 @@ def _token_of(answer: Answer, wire: Wire) -> tuple[str, float | None]:
     token = fields.get("access_token")
     if answer.status == 200 and isinstance(token, str) and token.isascii() and token.isprintable() and token:
         return token, _seconds(fields.get("expires_in"))
-    raise _refusal(answer, fields, wire)
+    raise _refusal(answer, str(fields.get("error", answer.status)), wire=wire)
 
 
-def _refusal(answer: Answer, fields: Mapping[str, Any], wire: Wire) -> AccordantError:
+def _refusal(answer: Answer, said: str, *, wire: Wire) -> AccordantError:
     if answer.status == 429:
         wait_s = retry_after_s(answer.headers, now_ms=wire.clock.now_ms())
         return RateLimited(f"{wire.connection} asks us to sign in less often", retry_after_s=wait_s)
     if 400 <= answer.status < 500:
         # Only the error code of RFC 6749 §5.2 is shown: some vendors repeat what was sent in the rest.
-        return credentials_refused(wire.connection, str(fields.get("error", answer.status))[:80])
+        return credentials_refused(wire.connection, said[:80])
     unavailable = Unavailable(f"{wire.connection} gave no token: status {answer.status}, or a body without one")
     unavailable.code = "vendor.no_token"
     return unavailable

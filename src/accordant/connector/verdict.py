@@ -1,9 +1,8 @@
 """What an answer, or the lack of one, means for the work that asked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from accordant.connector.capabilities import ConnectionSettings
 from accordant.connector.exchange import Answer, Request
 from accordant.connector.signin import credentials_refused
 from accordant.connector.wire import Lost
@@ -11,21 +10,14 @@ from accordant.kernel.errors import AccordantError, Misconfigured, Rejected, Una
 
 _MOVED = frozenset({301, 307, 308})
 """Redirects that say that nothing was done here (RFC 9110 §15.4); 302 and 303 may follow a write that was."""
-_SECRET_CHARS_MIN = 6
 
 
 class Verdict:
     """Turns answers into the errors of the kernel, without a secret in them."""
 
-    def __init__(self, settings: ConnectionSettings, explain: Callable[[Answer], AccordantError]) -> None:
-        self._name = settings.name
+    def __init__(self, connection: str, explain: Callable[[Answer], AccordantError]) -> None:
+        self._name = connection
         self._explain = explain
-        self._secrets = [secret for secret in settings.credentials.values() if len(secret) >= _SECRET_CHARS_MIN]
-        self._signed: Mapping[str, str] = {}
-
-    def remember(self, signed: Mapping[str, str]) -> None:
-        """The headers in use, which no error may repeat."""
-        self._signed = signed
 
     def of(self, request: Request, answer: Answer) -> AccordantError:
         """The error for an answer that is neither a success nor expected."""
@@ -43,7 +35,7 @@ class Verdict:
             error = self.unread(request, f"answered {status}", answer=answer)
         else:
             error = self._explained(request, answer)
-        return self._scrubbed(error)
+        return _scrubbed(error, answer)
 
     def unread(
         self, request: Request, what: str, *, answer: Answer | None = None, retry_after_s: float | None = None
@@ -77,18 +69,12 @@ class Verdict:
             detail |= {"status": answer.status, "excerpt": answer.excerpt, "request_sha256": answer.request_sha256}
         return detail
 
-    def _scrubbed(self, error: AccordantError) -> AccordantError:
-        """Without what vendors repeat of our credentials."""
-        secrets = [*self._secrets]
-        for value in self._signed.values():
-            secrets += [value, value.rpartition(" ")[2]]
-        for secret in secrets:
-            if len(secret) >= _SECRET_CHARS_MIN:
-                error.message = error.message.replace(secret, "***")
-                error.hint = error.hint.replace(secret, "***")
-                error.detail = {
-                    name: value.replace(secret, "***") if isinstance(value, str) else value
-                    for name, value in error.detail.items()
-                }
-        error.args = (error.message,)
-        return error
+
+def _scrubbed(error: AccordantError, answer: Answer) -> AccordantError:
+    """Without what a vendor repeats of our credentials."""
+    blot = answer.without_secrets
+    error.message = blot(error.message)
+    error.hint = blot(error.hint)
+    error.detail = {name: blot(value) if isinstance(value, str) else value for name, value in error.detail.items()}
+    error.args = (error.message,)
+    return error

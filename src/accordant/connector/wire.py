@@ -20,8 +20,9 @@ from accordant.kernel.errors import Misconfigured, Unavailable
 
 RESPONSE_BYTES_MAX = 8 << 20
 CONNECT_S_MAX = 5.0
-TOKEN_BYTES_MAX = 64 << 10
 USER_AGENT = "accordant"
+_FOREIGN = frozenset(" ?#\\")
+"""What no encoded path holds."""
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -63,6 +64,7 @@ class Line:
         self.clock = deps.clock
         self.rng = deps.rng
         self._session = deps.session
+        self._credentials = settings.credentials
         # A repeat that nobody counts is a second effect: the ledger decides about every one of them.
         self._session._retry_connection = False  # pyright: ignore[reportPrivateUsage] - there is no public switch
         self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **headers}
@@ -82,7 +84,7 @@ class Line:
             Misconfigured: a path that is not absolute and encoded.
         """
         path = request.path
-        if not path.startswith("/") or not path.isascii() or not path.isprintable() or "?" in path or "#" in path:
+        if path[:1] != "/" or not (path.isascii() and path.isprintable()) or not _FOREIGN.isdisjoint(path):
             raise Misconfigured(f"{path[:80]!r} is not an encoded absolute path", code="connection.path")
         query = urlencode(request.query, quote_via=quote) if request.query else ""
         url = URL.build(
@@ -121,6 +123,7 @@ class Line:
                     request_sha256=target.sha256,
                     response_sha256=sha256(body).hexdigest(),
                     wrote=wrote,
+                    hidden=(self._credentials, signed),
                 )
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             raise Lost(f"cannot connect ({type(error).__name__})", sent=False) from None
