@@ -156,18 +156,16 @@ class Budget:
 
     def _delay_s(self, now_s: float) -> float:
         """How long until a free place may be used; 0 now."""
-        delay_s = 0.0
         if self._paused_until_s:
-            delay_s = self._paused_until_s - now_s
-            if delay_s <= 0:
-                self._paused_until_s = delay_s = 0.0
-                self._refilled_s = now_s  # nothing is saved up during a pause
-        if self._rate:
-            self._tokens = min(self._burst, self._tokens + (now_s - self._refilled_s) * self._rate)
-            self._refilled_s = now_s
-            if self._tokens < _WHOLE:
-                delay_s = max(delay_s, (1 - self._tokens) / self._rate)
-        return delay_s
+            if self._paused_until_s > now_s:
+                return self._paused_until_s - now_s
+            self._paused_until_s = 0.0
+            self._refilled_s = now_s  # nothing is saved up during a pause
+        if not self._rate:
+            return 0.0
+        self._tokens = min(self._burst, self._tokens + (now_s - self._refilled_s) * self._rate)
+        self._refilled_s = now_s
+        return 0.0 if self._tokens >= _WHOLE else (1 - self._tokens) / self._rate
 
     def _quota_gone(self) -> bool:
         today = self._clock.now_ms() // _DAY_MS

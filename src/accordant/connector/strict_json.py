@@ -161,12 +161,14 @@ def _say_why(body: bytes) -> NoReturn:
         raise Malformed(
             f"byte {error.start} is not UTF-8", code="encoding.not_utf8", detail={"byte": error.start}
         ) from None
-    if "\0" in text[:4]:
+    if "\0" in text[:2]:
         raise Malformed("the body is not UTF-8; it looks like UTF-16", code="encoding.not_utf8")
     try:
         json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        code = "json.trailing" if error.msg == "Extra data" else "json.syntax"
+        # After a bare scalar more text is a typing mistake, such as 00123, rather than a second value.
+        second = error.msg == "Extra data" and text.lstrip()[0] in "{["
+        code = "json.trailing" if second else "json.syntax"
         place = {"line": error.lineno, "column": error.colno}
         message = f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}"
         raise Malformed(message, code=code, detail=place) from None
