@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from accordant.backbone.router import Router
 from accordant.backbone.rows import CursorRow, cursor_table
 from accordant.backbone.transaction import Tools
 from accordant.canonical.operation import SystemPort
-from accordant.connector.capabilities import ConnectionSettings, Connector, Row, Stream
+from accordant.connector.capabilities import ConnectionSettings, Connector, Record, Row, Stream, World
 from accordant.connector.http import VendorHttp, open_session
 from accordant.connector.polling import Poller, PollPorts
 from accordant.connector.wire import HttpDeps
@@ -44,6 +44,10 @@ from accordant.process.deal_correction import deal_correction
 from accordant.schema import prepare_schema
 from accordant.security import secrets
 from accordant.systems import netsuite, salesforce, stripe, zendesk
+from accordant.systems.netsuite.sandbox import furnish as netsuite_furnish
+from accordant.systems.salesforce.sandbox import export as salesforce_export
+from accordant.systems.stripe.sandbox import furnish as stripe_furnish
+from accordant.systems.zendesk.sandbox import furnish as zendesk_furnish
 from accordant.telemetry.audit import continue_chain
 
 log = structlog.get_logger("platform")
@@ -53,6 +57,14 @@ VENDORS: Mapping[str, Connector] = {
 }
 FLOWS = Flows(customer_onboarding, contract_amendment, deal_correction)
 SANDBOX = "sandbox://"
+
+
+FURNISH: Mapping[str, Callable[[World], Record]] = {
+    "stripe": stripe_furnish.furnish,
+    "netsuite": netsuite_furnish.furnish,
+    "zendesk": zendesk_furnish.furnish,
+}
+READ_EXPORT = {"salesforce": salesforce_export.records_from_export}
 
 
 class Connected(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,33 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     every_s: float = 2.0
 
 
+class CatalogueItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A product as vendors' catalogues name it."""
+
+    product_id: str
+    name: str
+
+
+class LegalEntity(msgspec.Struct, frozen=True, kw_only=True):
+    """One of our legal entities, and its id in the books."""
+
+    code: str
+    erp_id: str
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """What a company set up in its systems before the platform came: a sandbox is furnished with it."""
+
+    products: tuple[CatalogueItem, ...]
+    legal_entities: tuple[LegalEntity, ...]
+    hook_url: str
+    """Where this connection's webhooks go."""
+    webhook_secret: str
+
+
+Record = dict[str, Any]
+
+
 class SandboxSeed(msgspec.Struct, frozen=True, kw_only=True):
     """What a sandbox needs so that a client can be pointed at it."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, func, select
 
 from accordant.governance.estate import Estate, ReferenceRow, same_content
 from accordant.governance.estate_files import load_estate, write_reference_rows
@@ -104,6 +104,16 @@ class EstateStore:
             await self._store(following, changed, entry=entry, reason="the estate folder was read")
             return following
 
+    async def refresh(self) -> Estate:
+        """The newest stored version becomes the one in force here; for processes beside the one that changes it."""
+        async with self._changing:
+            if self._current is None or await self._database.read(_newest_n) != self._current.version:
+                newest = await self._database.read(_newest)
+                if newest is None:
+                    raise Refused("the database holds no estate yet", code="estate.not_started")
+                self._enter(newest)
+            return self.current()
+
     def current(self) -> Estate:
         """The version in force."""
         if self._current is None:
@@ -188,13 +198,17 @@ class EstateStore:
             ),
         )
         record(changes, entry)
-        committed = await self._writer.commit(changes)
-        if not committed.is_new(estate_version_table, estate.version):
+        # Asked before as well as seen afterwards, so that the audit tells of no change that was not made.
+        is_free = await self._database.read(_newest_n) < estate.version
+        if not is_free or not (await self._writer.commit(changes)).is_new(estate_version_table, estate.version):
             raise Refused(
-                f"version {estate.version} of the estate was made by somebody else in the meantime",
+                f"version {estate.version} of the estate was made by another process in the meantime",
                 code="estate.changed_meanwhile",
-                hint="start again from the version in force",
+                hint="look at the version in force and try again",
             )
+        self._enter(estate)
+
+    def _enter(self, estate: Estate) -> None:
         if self._current is not None:
             self._keep(self._current)
         self._current = estate
@@ -240,6 +254,10 @@ def _newest(connection: Connection) -> Estate | None:
     return msgspec.json.decode(body, type=Estate) if body else None
 
 
+def _newest_n(connection: Connection) -> int:
+    return connection.execute(select(func.max(_c.n))).scalar() or 0
+
+
 def _version(connection: Connection, n: int) -> Estate | None:
     body = connection.execute(select(_c.body).where(_c.n == n)).scalar()
     return msgspec.json.decode(body, type=Estate) if body else None
@@ -249,7 +267,7 @@ def _history(connection: Connection, table: str) -> list[ReferenceChange]:
     query = select(_c.n, _c.at_ms, _c.actor, _c.reason, _c.changes).order_by(_c.n)
     return [
         ReferenceChange(n=n, at_ms=at_ms, actor=actor, reason=reason, **msgspec.structs.asdict(change))
-        for n, at_ms, actor, reason, changes in connection.execute(query).tuples()
+        for n, at_ms, actor, reason, changes in connection.execute(query)
         for change in msgspec.json.decode(changes, type=list[ValueChange])
         if change.table == table
     ]

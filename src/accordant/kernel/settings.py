@@ -41,3 +41,8 @@ def settings_for(state: Path, *, database_url: str | None = None, environ: Mappi
 def default_state() -> Path:
     """`ACCORDANT_STATE`, or `.accordant` in the current folder."""
     return Path(os.environ.get("ACCORDANT_STATE", ".accordant"))
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment, for the few things that may not stand in a command line."""
+    return os.environ

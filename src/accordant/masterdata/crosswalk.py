@@ -60,7 +60,7 @@ def holders(
         query = select(_c.canonical_id, _c.system, _c.native_id).where(
             _c.tenant == tenant, _c.noun == noun, _c.canonical_id.in_(chunk)
         )
-        for canonical_id, system, native_id in connection.execute(query).tuples():
+        for canonical_id, system, native_id in connection.execute(query):
             found.setdefault(canonical_id, {})[system] = native_id
     return found
 
@@ -74,7 +74,7 @@ def canonicals_of(
         query = select(_c.native_id, _c.canonical_id).where(
             _c.tenant == tenant, _c.noun == noun, _c.system == system, _c.native_id.in_(chunk)
         )
-        found.update(connection.execute(query).tuples().all())
+        found.update(connection.execute(query).all())
     return found
 
 

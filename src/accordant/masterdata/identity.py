@@ -93,7 +93,7 @@ def known_customers(connection: Connection, tenant: str, *, marks: Marks) -> tup
         .order_by(_c.customer_id)
     )
     found: dict[str, dict[str, set[str]]] = {}
-    for customer_id, kind, value in connection.execute(query).tuples():
+    for customer_id, kind, value in connection.execute(query):
         found.setdefault(customer_id, {}).setdefault(kind, set()).add(value)
     return tuple(
         KnownCustomer(

@@ -96,28 +96,35 @@ def resolve(reference: str, store: Store) -> Secret:
 
 def _read_private(path: Path) -> dict[str, str]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return {}
     except OSError as failed:
         raise _unreadable(path, failed.strerror or "it cannot be opened") from None
+    try:
+        _refuse_exposed(path, os.fstat(descriptor))
+    except Misconfigured:
+        os.close(descriptor)
+        raise
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        mode = stat.S_IMODE(status.st_mode)
-        if not stat.S_ISREG(status.st_mode):
-            raise _unreadable(path, "it is no regular file")
-        if mode & 0o077:
-            raise Misconfigured(
-                f"{path.name} may be read by others (mode {mode:04o}); expected 0600",
-                code="security.secrets_exposed",
-                hint=f"chmod 600 {path}, and change every secret in it that others may have seen",
-            )
         raw = file.read()
     try:
         return msgspec.json.decode(raw, type=dict[str, str])
     except (msgspec.DecodeError, UnicodeDecodeError):
         # The decoder's own words may quote the file; they are not repeated.
         raise _unreadable(path, 'it is not of the form {"name": "secret"}') from None
+
+
+def _refuse_exposed(path: Path, status: os.stat_result) -> None:
+    mode = stat.S_IMODE(status.st_mode)
+    if not stat.S_ISREG(status.st_mode):
+        raise _unreadable(path, "it is no regular file")
+    if mode & 0o077:
+        raise Misconfigured(
+            f"{path.name} may be read by others (mode {mode:04o}); expected 0600",
+            code="security.secrets_exposed",
+            hint=f"chmod 600 {path}, and change every secret in it that others may have seen",
+        )
 
 
 def _unreadable(path: Path, why: str) -> Misconfigured:

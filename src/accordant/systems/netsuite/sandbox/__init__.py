@@ -20,7 +20,6 @@ from accordant.connector.sandbox import (
     Sandbox,
     SandboxOptions,
     Write,
-    run,
     serve,
 )
 from accordant.connector.sandbox.vendor import System
@@ -223,7 +222,3 @@ def _prefer_missing() -> Reply:
 def _bad_page() -> Reply:
     detail = f"The limit must be between 1 and {PAGE_MAX}, and the offset a multiple of the limit."
     return answers.error(400, detail, code="INVALID_PARAMETER", query_param="limit")
-
-
-if __name__ == "__main__":
-    run(NetSuite, SandboxOptions.from_argv("erp"))

@@ -1,0 +1,53 @@
+"""`accordant sandbox`: run one vendor's offline double in this process."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+import uvloop
+
+from accordant.connector.sandbox import SandboxOptions
+from accordant.kernel.errors import Misconfigured
+from accordant.kernel.settings import default_state, environment
+from accordant.wiring import VENDORS
+
+
+def sandbox(
+    vendor: Annotated[str, typer.Argument(help="salesforce, stripe, netsuite or zendesk")],
+    state: Annotated[Path | None, typer.Option(help="state folder; the ledger is written below it")] = None,
+    port: Annotated[int, typer.Option(help="port to listen on; 0 picks a free one")] = 0,
+    limits: Annotated[str, typer.Option(help="off, or real: the vendor's documented limits")] = "off",
+    seed: Annotated[int, typer.Option(help="seed of ids and faults")] = 0,
+    option: Annotated[list[str] | None, typer.Option("--set", help="name=value, a setting of this vendor")] = None,
+) -> None:
+    """Run one vendor's sandbox until interrupted. `ACCORDANT_SANDBOX_TOKEN` opens its admin door."""
+    if vendor not in VENDORS:
+        raise typer.BadParameter(f"{vendor!r} is no vendor; choose one of {', '.join(VENDORS)}")
+    if limits not in {"off", "real"}:
+        raise typer.BadParameter("limits are off or real")
+    connector = VENDORS[vendor]
+    if connector.serve_sandbox is None:
+        raise Misconfigured(f"{vendor} has no sandbox")
+    enforced: Literal["off", "real"] = "real" if limits == "real" else "off"
+    options = SandboxOptions(
+        system=connector.role,  # pyright: ignore[reportArgumentType] - a connector's role is one of the four systems
+        state_dir=state or default_state(),
+        port=port,
+        limits=enforced,
+        seed=seed,
+        admin_token=environment().get("ACCORDANT_SANDBOX_TOKEN", ""),
+        settings=dict(pair.partition("=")[::2] for pair in option or ()),
+    )
+    try:
+        uvloop.run(_serve(connector.serve_sandbox(options)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return
+
+
+async def _serve(work: Awaitable[None]) -> None:
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await task

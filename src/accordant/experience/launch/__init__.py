@@ -1,0 +1,1 @@
+"""Starting the platform and its sandboxes on one machine, and playing business through them."""

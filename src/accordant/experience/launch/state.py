@@ -1,0 +1,114 @@
+"""The state folder: the estate, the secrets, the addresses and the ledgers of one installation."""
+
+import csv
+import io
+import secrets as randomness
+import shutil
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from accordant.connector.capabilities import CatalogueItem, LegalEntity
+from accordant.governance import demo_estate
+from accordant.governance.connections import load_connections
+from accordant.governance.estate_files import load_estate
+from accordant.security.secrets import save_store
+from accordant.wiring import SANDBOX, VENDORS
+
+_TIERS = ((100_000, "standard"), (500_000, "plus"))
+"""List price per year in cents up to which a product brings this tier; above, premium."""
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the platform answers, and the key for its commands. Written to `api.json`, readable by its owner."""
+
+    url: str
+    token: str
+    pid: int
+
+
+def prepare(state: Path, *, products: Sequence[Mapping[str, str]] = ()) -> None:
+    """Lay out a new state folder with the demo estate; an existing one keeps its estate.
+
+    `products` (name, list price) replace the demo estate's catalogue.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    folder = state / "estate"
+    if not folder.exists():
+        source = Path(str(demo_estate.__file__)).parent
+        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__*"))
+        if products:
+            (folder / "reference" / "product.csv").write_text(_product_table(products), encoding="utf-8")
+    if not (state / "secrets.json").exists():
+        save_store(state / "secrets.json", _sandbox_secrets(folder))
+
+
+def _sandbox_secrets(folder: Path) -> dict[str, str]:
+    """The fixed, public credentials of the sandboxes, under the names that the connections give them."""
+    values: dict[str, str] = {}
+    for entry in load_connections(folder):
+        if entry.base_url.startswith(SANDBOX) and entry.vendor in VENDORS:
+            seed = VENDORS[entry.vendor].sandbox_seed
+            for name, reference in entry.credentials.items():
+                values[reference.removeprefix("secret:")] = seed.credentials[name]
+            for reference, secret in zip(entry.webhook_secrets, seed.webhook_secrets, strict=False):
+                values[reference.removeprefix("secret:")] = secret
+    return values
+
+
+def _product_table(products: Iterable[Mapping[str, str]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    header = "value target owner effective_from effective_to name list_price currency service_tier".split()
+    writer.writerow(header)
+    for product in products:
+        name, price = product["name"], product["list_price"]
+        sku = name.upper().replace(" ", "-")
+        writer.writerow([name, sku, "product operations", "", "", name, price, "USD", _tier(price)])
+    return out.getvalue()
+
+
+def _tier(list_price: str) -> str:
+    whole = int(list_price.partition(".")[0]) * 100
+    return next((tier for limit, tier in _TIERS if whole < limit), "premium")
+
+
+def catalogue(state: Path) -> tuple[tuple[CatalogueItem, ...], tuple[LegalEntity, ...]]:
+    """The products and legal entities that the estate knows, for furnishing sandboxes."""
+    tables = load_estate(state / "estate").tables
+    products = {
+        row.target: CatalogueItem(product_id=row.target, name=row.attributes["name"])
+        for rows in tables["product"].values()
+        for row in rows
+    }
+    entities = tuple(
+        LegalEntity(code=row.value, erp_id=row.target) for rows in tables["legal_entity"].values() for row in rows
+    )
+    return tuple(products.values()), entities
+
+
+def write_private(path: Path, value: object) -> None:
+    """Write JSON that only its owner may read, all or nothing."""
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    temporary.touch(mode=0o600)
+    temporary.write_bytes(msgspec.json.encode(value))
+    temporary.replace(path)
+
+
+def command_token(state: Path) -> str:
+    """The key for the platform's commands, made once for each state folder."""
+    path = state / "token"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(randomness.token_urlsafe(32), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
