@@ -126,7 +126,7 @@ async def connected(running: Running, **changes: Any) -> AsyncGenerator[StripeBi
         "base_url": running.url,
         "credentials": seed.credentials,
         "options": seed.options,
-        "timeout_s": 1.0,
+        "timeout_s": 30.0,
     }
     settings = ConnectionSettings(**{**given, **changes})
     async with open_session() as session:

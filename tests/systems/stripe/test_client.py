@@ -139,22 +139,23 @@ async def test_a_refusal_carries_the_vendors_words(running: Running, billing: St
     ],
 )
 async def test_each_fault_says_what_is_known(
-    running: Running, billing: StripeBilling, fault: str, how: dict[str, Any], error: type[AccordantError]
+    running: Running, fault: str, how: dict[str, Any], error: type[AccordantError]
 ) -> None:
-    await running.fault(fault, "customer.create", **how)
-    operation = billing.open_customer(a_customer())
-    with pytest.raises(error) as raised:
-        await _send(operation)
-    assert not isinstance(raised.value, Rejected)
-    assert operation.look_up is not None
-    applied = fault in {"error_after_apply", "timeout_after_apply", "reset_after_apply", "truncated_answer"}
-    assert len(running.ledger("customer")) == int(applied)
-    await running.admin("DELETE", "faults")
-    found = await operation.look_up(Attempt(key="k"))
-    assert (found is not None) is applied
-    if fault != "error_after_apply":
-        assert (await _send(operation)).receipt.kind == "customer"
-        assert len(running.ledger("customer")) == 1
+    async with connected(running, timeout_s=1.0 if fault == "timeout_after_apply" else 30.0) as billing:
+        await running.fault(fault, "customer.create", **how)
+        operation = billing.open_customer(a_customer())
+        with pytest.raises(error) as raised:
+            await _send(operation)
+        assert not isinstance(raised.value, Rejected)
+        assert operation.look_up is not None
+        applied = fault in {"error_after_apply", "timeout_after_apply", "reset_after_apply", "truncated_answer"}
+        assert len(running.ledger("customer")) == int(applied)
+        await running.admin("DELETE", "faults")
+        found = await operation.look_up(Attempt(key="k"))
+        assert (found is not None) is applied
+        if fault != "error_after_apply":
+            assert (await _send(operation)).receipt.kind == "customer"
+            assert len(running.ledger("customer")) == 1
 
 
 async def test_a_platform_that_is_down_was_not_sent_to(running: Running) -> None:

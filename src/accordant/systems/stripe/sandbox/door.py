@@ -122,7 +122,7 @@ class StripeSandbox(Sandbox):
     def after_fault(self, call: Call, kind: FaultKind, *, reply: Reply) -> None:
         """A 5xx given after the endpoint began to execute is the answer that its key repeats."""
         key = self.idempotency_key(call)
-        if key is not None and kind == "x":
+        if key is not None and kind == "error_after_apply":
             self._memo.save(key, _saved(call, reply), *_identity(call))
 
     def dump(self) -> Mapping[str, list[Record]]:
