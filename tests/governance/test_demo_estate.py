@@ -33,6 +33,8 @@ OWNERS = {
     "account.missing": "sales operations",
     "currency.mismatch": "finance operations",
     "identity.ambiguous": "master data",
+    "hierarchy.cycle": "master data",
+    "contract.line_missing": "revenue operations",
     "deal.corrected": "sales operations",
     "delivery.conflict": "platform operations",
     "value.malformed": "sales operations",

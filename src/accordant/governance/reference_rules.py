@@ -17,7 +17,7 @@ COLUMNS = ("value", "target", "owner", "effective_from", "effective_to")
 _TEXT_MAX = 500
 REQUIRED = {
     "country": ("legal_entity",),
-    "product": ("list_price", "currency", "service_tier"),
+    "product": ("name", "list_price", "currency", "service_tier"),
     "service_tier": ("rank", "response_minutes"),
 }
 """Attributes without which a row of the table is of no use; tables of other names are free."""
