@@ -73,7 +73,7 @@ class Vendor:
 def explain(answer: Answer) -> AccordantError:
     said = answer.json_or_none()
     reason = said["error"] if isinstance(said, dict) and "error" in said else answer.excerpt
-    return Rejected(f"refused: {reason}", detail={"status": answer.status})
+    return Rejected(f"refused: {reason}", detail={"status": answer.status, "said": str(reason)})
 
 
 class Naps:

@@ -75,6 +75,7 @@ def test_late_outcomes_of_calls_begun_before_change_nothing(breaker: Breaker, cl
     assert breaker.state == "open"
     clock.advance(1)
     probe = entered(breaker)
+    breaker.succeeded(old)
     breaker.failed(old)
     assert breaker.state == "half_open"
     breaker.succeeded(probe)

@@ -90,6 +90,18 @@ async def test_nobody_overtakes_those_who_wait() -> None:
     assert budget.try_enter()
 
 
+async def test_nobody_overtakes_when_a_pause_is_just_over() -> None:
+    clock = ManualClock()
+    budget = Budget(Limits(), clock=clock)
+    budget.pause(0.05)
+    waiting = asyncio.create_task(budget.enter(Priority.BACKGROUND))
+    await asyncio.sleep(0)
+    clock.advance(1)
+    assert not budget.try_enter()
+    await waiting
+    assert budget.try_enter()
+
+
 async def test_the_rate_is_kept_and_nearly_used_up() -> None:
     budget = Budget(Limits(concurrency=8, rate_per_s=200), clock=SystemClock())
     began = time.monotonic()

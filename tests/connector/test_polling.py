@@ -144,11 +144,12 @@ async def test_what_is_remembered_is_bounded() -> None:
 async def test_a_crash_while_keeping_leaves_the_cursor_and_loses_nothing() -> None:
     source, inbox = Source(*(row(f"r{number}", number) for number in range(6))), Inbox()
     inbox.crash_after = 2
+    poller = inbox.poller(source.stream())
     with pytest.raises(OSError, match="went away"):
-        await inbox.poller(source.stream()).poll_once()
+        await poller.poll_once()
     assert inbox.cursor == ""
     inbox.crash_after = None
-    await inbox.poller(source.stream()).poll_once()
+    await poller.poll_once()
     assert len(inbox.ids) == 6
 
 

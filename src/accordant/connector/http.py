@@ -4,7 +4,7 @@ import aiohttp
 
 from accordant.canonical.operation import Attempt
 from accordant.connector.breaker import Breaker
-from accordant.connector.budget import Budget, Limits
+from accordant.connector.budget import LONG_PAUSE_S, Budget, Limits
 from accordant.connector.capabilities import ConnectionSettings
 from accordant.connector.exchange import Answer, Request, segment
 from accordant.connector.manners import Manners
@@ -20,7 +20,6 @@ READ_TRIES_MAX = 4
 READ_TOTAL_S = 30.0
 WRITE_TRIES_MAX = 4
 """How often a write is sent that the vendor did not take because of its rate limit."""
-WRITE_WAIT_S_MAX = 5.0
 
 
 class VendorHttp:
@@ -93,7 +92,7 @@ class VendorHttp:
                 return self._settle(request, answer)
             limited = self._slow_down(answer, tries)
             wait_s = limited.retry_after_s or 0.0
-            if tries >= WRITE_TRIES_MAX or wait_s > WRITE_WAIT_S_MAX:
+            if tries >= WRITE_TRIES_MAX or wait_s > LONG_PAUSE_S:
                 raise limited
             # The budget is paused now: entering it again is the wait, and keeps the order of priorities.
 
