@@ -135,7 +135,7 @@ def test_a_written_row_reads_back_and_leaves_the_others_alone(folder: Path) -> N
         target="X",
         owner="o",
         effective_from=date(2026, 1, 1),
-        attributes={"list_price": "1.00", "currency": "USD", "service_tier": "plus", "note": "=1+1"},
+        attributes={"name": "X", "list_price": "1.00", "currency": "USD", "service_tier": "plus", "note": "=1+1"},
     )
     write_reference_row(folder, "product", row=new)
     after = load_estate(folder).tables["product"]
