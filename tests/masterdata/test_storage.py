@@ -1,7 +1,7 @@
 import pytest
 
 from accordant.kernel.database import Changes
-from accordant.kernel.database.writer import NotCommitted
+from accordant.kernel.errors import AccordantError
 from accordant.masterdata.crosswalk import (
     CrosswalkRow,
     canonical_of,
@@ -57,7 +57,7 @@ async def test_the_first_native_id_of_a_thing_stays(storage: Storage) -> None:
 
 async def test_one_native_id_never_belongs_to_two_things(storage: Storage) -> None:
     await add(storage, link("a", "erp", "1"))
-    with pytest.raises(NotCommitted):
+    with pytest.raises(AccordantError, match="(?i)unique"):
         await add(storage, link("b", "erp", "1"))
     found = storage.database.read_now(lambda c: natives(c, "t", noun="customer", canonical_id="b"))
     assert found == {}
