@@ -57,7 +57,7 @@ async def test_the_first_native_id_of_a_thing_stays(storage: Storage) -> None:
 
 async def test_one_native_id_never_belongs_to_two_things(storage: Storage) -> None:
     await add(storage, link("a", "erp", "1"))
-    with pytest.raises(AccordantError, match="(?i)unique"):
+    with pytest.raises(AccordantError, match=r"(?i)unique"):
         await add(storage, link("b", "erp", "1"))
     found = storage.database.read_now(lambda c: natives(c, "t", noun="customer", canonical_id="b"))
     assert found == {}
