@@ -59,8 +59,10 @@ def test_no_secret_refuses_even_what_is_signed_with_none(secrets: tuple[str, ...
 def test_any_of_several_secrets_and_signatures_is_enough() -> None:
     good = _signature(BODY)
     wrong = _signature(BODY, secret="whsec_old")
-    assert _accepted(_header(), secrets=("whsec_new", SECRET))
-    assert _accepted({"stripe-signature": f"t={NOW},v1={wrong},v0=x,v1={good}"})
+    for secrets in (("whsec_new", SECRET), (SECRET, "whsec_old")):
+        assert _accepted(_header(), secrets=secrets)
+    for first, second in ((wrong, good), (good, wrong)):
+        assert _accepted({"stripe-signature": f"t={NOW},v1={first},v0=x,v1={second}"})
     assert not _accepted({"stripe-signature": f"t={NOW},v1={wrong}"})
     assert not _accepted({"stripe-signature": f"t={NOW},v0={good}"})
 
