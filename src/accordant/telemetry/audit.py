@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, Table, Text, func, select
 
 from accordant.kernel.database import Changes, metadata
 from accordant.kernel.database.changes import RowValues
@@ -106,17 +106,47 @@ class ChainVerdict(msgspec.Struct, frozen=True):
     """Segment and number of the first entry that does not follow from the one before it."""
 
 
-def verify_chain(connection: Connection) -> ChainVerdict:
-    """Recompute every hash of every segment."""
+class Anchor(msgspec.Struct, frozen=True):
+    """The head of a segment at some moment, kept outside the database."""
+
+    segment: str
+    n: int
+    hash: str
+
+
+def heads(connection: Connection) -> list[Anchor]:
+    """The present head of every segment, to be kept where whoever writes the database cannot write."""
+    newest = select(audit_table.c.segment, func.max(audit_table.c.n).label("n")).group_by(audit_table.c.segment)
+    last = newest.subquery()
+    query = (
+        select(audit_table.c.segment, audit_table.c.n, audit_table.c.hash)
+        .join(last, (last.c.segment == audit_table.c.segment) & (last.c.n == audit_table.c.n))
+        .order_by(audit_table.c.segment)
+    )
+    return [Anchor(*row) for row in connection.execute(query).tuples()]
+
+
+def verify_chain(connection: Connection, anchors: Sequence[Anchor] = ()) -> ChainVerdict:
+    """Recompute every hash of every segment.
+
+    A changed, inserted, missing or moved entry breaks the chain by itself. Entries cut off at the end of a segment,
+    a segment that is gone, and a chain computed anew leave no trace in it: only an anchor shows them.
+    """
     entries = 0
     expected: dict[str, tuple[int, str]] = {}
+    anchored = {(anchor.segment, anchor.n): anchor.hash for anchor in anchors}
     for row in _all_rows(connection):
         segment, n, *middle, previous, found = row
         last_n, head = expected.get(segment, (0, GENESIS))
         entries += 1
         if n != last_n + 1 or previous != head or found != _hash(segment, n, tuple(middle), head):
             return ChainVerdict(False, entries, f"{segment}/{n}")
+        if anchored.pop((segment, n), found) != found:
+            return ChainVerdict(False, entries, f"{segment}/{n}")
         expected[segment] = (n, found)
+    if anchored:
+        segment, n = min(anchored)
+        return ChainVerdict(False, entries, f"{segment}/{n}")
     return ChainVerdict(True, entries)
 
 

@@ -2,6 +2,17 @@
 
 from accordant.kernel.database.changes import Changes, Committed
 from accordant.kernel.database.connection import Database, metadata
+from accordant.kernel.database.problems import NotCommitted, NotRead, StorageLost, Unstorable
 from accordant.kernel.database.writer import Writer
 
-__all__ = ["Changes", "Committed", "Database", "Writer", "metadata"]
+__all__ = [
+    "Changes",
+    "Committed",
+    "Database",
+    "NotCommitted",
+    "NotRead",
+    "StorageLost",
+    "Unstorable",
+    "Writer",
+    "metadata",
+]

@@ -38,6 +38,13 @@ class Changes:
         """After the rows are written, run one of the writer's named statements with this parameter, once."""
         self.follow_ups.append((statement, parameter))
 
+    def include(self, other: "Changes") -> None:
+        """Commit these together with the others."""
+        self.added.extend(other.added)
+        self.put_rows.extend(other.put_rows)
+        self.chained.extend(other.chained)
+        self.follow_ups.extend(other.follow_ups)
+
     def __bool__(self) -> bool:
         return bool(self.added or self.put_rows or self.chained or self.follow_ups)
 
@@ -62,8 +69,5 @@ def merge(batch: Sequence[Changes]) -> Changes:
         return batch[0]
     whole = Changes()
     for changes in batch:
-        whole.added.extend(changes.added)
-        whole.put_rows.extend(changes.put_rows)
-        whole.chained.extend(changes.chained)
-        whole.follow_ups.extend(changes.follow_ups)
+        whole.include(changes)
     return whole

@@ -7,7 +7,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from accordant.kernel.database.problems import NotRead
 from accordant.kernel.errors import Misconfigured
 
 metadata = MetaData()
@@ -30,9 +33,12 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, query)
 
     def read_now(self, query: Callable[[Connection], Result]) -> Result:
-        """Run a query in the calling thread."""
-        with self.engine.connect() as connection:
-            return query(connection)
+        """Run a query in the calling thread. Raises NotRead when the database cannot be asked now."""
+        try:
+            with self.engine.connect() as connection:
+                return query(connection)
+        except (OperationalError, PoolTimeout) as failed:
+            raise NotRead(f"the database cannot be read: {failed}", detail={"cause": type(failed).__name__}) from failed
 
     def close(self) -> None:
         """Let running reads finish and close every connection."""

@@ -1,6 +1,6 @@
 """The few statements that writing in groups needs, made from the tables once per database kind."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +9,9 @@ from sqlalchemy import BigInteger, Integer, LargeBinary, Table
 from accordant.kernel.database.changes import RowValues
 
 Cursor = Any
-NewKeys = set[tuple[str, object]]
+KeyOf = tuple[str, object]
+NewKeys = set[tuple[str, RowValues]]
+"""Table name and full key of each added row that was not there before."""
 
 
 def key_width(table: Table) -> int:
@@ -28,7 +30,7 @@ def _insert(table: Table, replace: bool) -> str:
 
 def _overwrite(table: Table) -> str:
     columns = [column.name for column in table.columns][key_width(table) :]
-    return "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in columns)
+    return "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in columns) if columns else "NOTHING"
 
 
 @lru_cache(maxsize=256)
@@ -44,7 +46,7 @@ def write_sqlite(
     for table, row in added:
         cursor.execute(_sqlite_insert(table, False), row)
         if cursor.rowcount:
-            new.add((table.name, row[0]))
+            new.add((table.name, row[: key_width(table)]))
     for table, rows in put.items():
         cursor.executemany(_sqlite_insert(table, True), rows)
     return new
@@ -67,30 +69,52 @@ def _postgresql_insert(table: Table, replace: bool) -> str:
 @lru_cache(maxsize=1024)
 def _postgresql_batch(added: tuple[Table, ...], put: tuple[Table, ...]) -> str:
     parts = [
-        f"a{n} AS ({_postgresql_insert(table, False)} RETURNING '{table.name}' AS t, {table.columns.keys()[0]} AS k)"
+        f"a{n} AS ({_postgresql_insert(table, False)} RETURNING '{table.name}' AS t, {_key_text(table)} AS k)"
         for n, table in enumerate(added)
     ]
     parts += [f"p{n} AS ({_postgresql_insert(table, True)})" for n, table in enumerate(put)]
-    asked = " UNION ALL ".join(f"SELECT t, k FROM a{n}" for n in range(len(added)))
-    return f"WITH {', '.join(parts)} {asked or 'SELECT 1 WHERE false'}"
+    asked = "".join(f" UNION ALL SELECT t, k FROM a{n}" for n in range(len(added)))
+    lead = f"WITH {', '.join(parts)} " if parts else ""
+    return f"{lead}SELECT '' AS t, ARRAY[pg_current_xact_id()::text] AS k{asked}"
+
+
+def _key_text(table: Table) -> str:
+    """The whole key as texts, so that tables with numbers for keys fit into the same answer."""
+    return f"ARRAY[{', '.join(f'{name}::text' for name in table.columns.keys()[: key_width(table)])}]"
 
 
 def write_postgresql(
     cursor: Cursor, *, added: Sequence[tuple[Table, RowValues]], put: dict[Table, list[RowValues]]
-) -> NewKeys:
-    """Write all rows of all tables with one statement; returns which added keys were new."""
+) -> tuple[NewKeys, str]:
+    """Write all rows of all tables with one statement; returns which added keys were new, and the transaction's id."""
     adding: dict[Table, dict[RowValues, RowValues]] = {}
     for table, row in added:
         adding.setdefault(table, {}).setdefault(row[: key_width(table)], row)
-    if not adding and not put:
-        return set()
+    if _overlap(adding, put):  # one statement may not write a row twice
+        new, _ = _write(cursor, adding, {})
+        return new, _write(cursor, {}, put)[1]
+    return _write(cursor, adding, put)
+
+
+def _write(
+    cursor: Cursor, adding: dict[Table, dict[RowValues, RowValues]], put: dict[Table, list[RowValues]]
+) -> tuple[NewKeys, str]:
     parameters: list[object] = []
-    for rows in adding.values():
-        parameters.extend(list(column) for column in zip(*rows.values(), strict=True))
-    for table_rows in put.values():
-        parameters.extend(list(column) for column in zip(*table_rows, strict=True))
+    for rows in (*(list(by_key.values()) for by_key in adding.values()), *put.values()):
+        parameters.extend(list(column) for column in zip(*rows, strict=True))
     cursor.execute(_postgresql_batch(tuple(adding), tuple(put)), parameters)
-    return {(name, key) for name, key in cursor.fetchall()} if adding else set()
+    keys = {(table.name, tuple(map(str, key))): key for table, by_key in adding.items() for key in by_key}
+    new: NewKeys = set()
+    transaction = ""
+    for name, texts in cursor.fetchall():
+        if name:
+            new.add((name, keys[(name, tuple(texts))]))
+        else:
+            transaction = texts[0]
+    return new, transaction
 
 
-WriteRows = Callable[..., NewKeys]
+def _overlap(adding: dict[Table, dict[RowValues, RowValues]], put: dict[Table, list[RowValues]]) -> bool:
+    return any(
+        row[: key_width(table)] in adding[table] for table, rows in put.items() if table in adding for row in rows
+    )

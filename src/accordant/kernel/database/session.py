@@ -1,0 +1,209 @@
+"""The writing thread's side: one connection, and one database transaction for each group of changes.
+
+When the connection to PostgreSQL breaks while a commit is on its way, the database itself is asked afterwards what
+became of that transaction, so that every group is written exactly once.
+"""
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import psycopg
+from sqlalchemy import Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from accordant.kernel.database.changes import Changes, Committed, RowValues, merge
+from accordant.kernel.database.connection import Database
+from accordant.kernel.database.problems import NotCommitted, StorageLost, Unstorable, is_passing, meaning_of
+from accordant.kernel.database.statements import KeyOf, NewKeys, key_width, write_postgresql, write_sqlite
+from accordant.kernel.errors import AccordantError
+
+_RECONNECT_FOR_S = 30.0
+_FIND_OUT_FOR_S = 120.0
+_TURNS = 4_021_979_113
+"""Advisory lock under which the writers of several workers take turns."""
+
+
+class Chain(Protocol):
+    """Numbers and hashes rows of the audit chain in the order they are committed."""
+
+    table: Table
+
+    def link(self, rows: Sequence[RowValues]) -> tuple[list[RowValues], object]:
+        """The finished rows, and the head to remember once they are committed."""
+        ...
+
+    def advance(self, head: object) -> None:
+        """The rows of this head are committed."""
+        ...
+
+
+Outcome = Committed | AccordantError
+
+
+class _InDoubt(Exception):
+    """The connection broke during COMMIT."""
+
+    def __init__(self, transaction: str, new: NewKeys, moved: int, head: object) -> None:
+        super().__init__(transaction)
+        self.transaction = transaction
+        self.new = new
+        self.moved = moved
+        self.head = head
+
+
+class WritingSession:
+    """Used by the writing thread alone."""
+
+    def __init__(self, database: Database, *, chain: Chain, follow_ups: Mapping[str, str], shared: bool) -> None:
+        self._database = database
+        self._chain = chain
+        self._follow_ups = {
+            name: sql if database.is_sqlite else sql.replace(":p", "%(p)s") for name, sql in follow_ups.items()
+        }
+        self._shared = shared and not database.is_sqlite
+        self._connection: Any = None
+        self.commits = 0
+        self.rows = 0
+
+    def write(self, batch: list[Changes]) -> list[Outcome]:
+        """One transaction for the whole batch; where a value cannot be stored, one for each, so that it fails alone.
+
+        Raises StorageLost.
+        """
+        try:
+            new, moved = self._write_once(merge(batch))
+        except Exception as failed:  # whatever a driver raises over a value belongs to whoever sent the value
+            problem = meaning_of(failed)
+            if isinstance(problem, StorageLost):
+                raise problem from failed
+            if isinstance(problem, Unstorable) and len(batch) > 1:
+                return [outcome for changes in batch for outcome in self.write([changes])]
+            return [problem] * len(batch)
+        return [Committed(_taken(changes, new), moved) for changes in batch]
+
+    def close(self) -> None:
+        """Let go of the connection; the next write opens another."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection = None
+
+    def _write_once(self, changes: Changes) -> tuple[NewKeys, int]:
+        if self._database.is_sqlite:
+            return self._transact(changes)
+        give_up_at = time.monotonic() + _RECONNECT_FOR_S
+        while True:
+            try:
+                return self._transact(changes)
+            except _InDoubt as doubt:
+                self.close()
+                if self._was_committed(doubt.transaction):
+                    self._chain.advance(doubt.head)
+                    return doubt.new, doubt.moved
+            except (psycopg.OperationalError, NotCommitted) as failed:
+                self.close()
+                if not is_passing(failed) or time.monotonic() > give_up_at:
+                    raise
+            time.sleep(0.1)
+
+    def _transact(self, changes: Changes) -> tuple[NewKeys, int]:
+        cursor = self._connect().cursor()
+        linked, head = self._chain.link(changes.chained)
+        transaction = ""
+        cursor.execute("BEGIN IMMEDIATE" if self._database.is_sqlite else "BEGIN")
+        try:
+            if self._shared:
+                cursor.execute(f"SELECT pg_advisory_xact_lock({_TURNS})")
+            put = _last_rows(changes.put_rows)
+            if self._database.is_sqlite:
+                new = write_sqlite(cursor, added=changes.added, put=put)
+            else:
+                new, transaction = write_postgresql(cursor, added=changes.added, put=put)
+            self._append(cursor, linked)
+            moved = self._run_follow_ups(cursor, changes)
+        except BaseException:
+            self._roll_back(cursor)
+            raise
+        try:
+            cursor.execute("COMMIT")
+        except psycopg.OperationalError as failed:
+            if is_passing(failed):
+                raise _InDoubt(transaction, new, moved, head) from failed
+            raise
+        except sqlite3.Error:
+            self._roll_back(cursor)
+            raise
+        self._chain.advance(head)
+        self.commits += 1
+        self.rows += len(changes.added) + len(changes.put_rows) + len(linked)
+        return new, moved
+
+    def _append(self, cursor: Any, linked: Sequence[RowValues]) -> None:
+        """The chain is only ever appended to: a number that is taken means that somebody else writes our segment."""
+        if not linked:
+            return
+        table = self._chain.table
+        marks = ", ".join(["?" if self._database.is_sqlite else "%s"] * len(linked[0]))
+        try:
+            cursor.executemany(f"INSERT INTO {table.name} VALUES ({marks})", linked)
+        except (sqlite3.IntegrityError, psycopg.errors.UniqueViolation) as taken:
+            raise StorageLost(f"another process writes the audit segment {linked[0][0]!r}: {taken}") from taken
+
+    def _run_follow_ups(self, cursor: Any, changes: Changes) -> int:
+        """In the order in which the writer was given them, whatever the order in which they were asked for."""
+        asked: dict[str, dict[str, None]] = {}
+        for name, parameter in changes.follow_ups:
+            asked.setdefault(name, {})[parameter] = None
+        moved = 0
+        for name, statement in self._follow_ups.items():
+            if name in asked:
+                cursor.executemany(statement, [{"p": parameter} for parameter in asked.pop(name)])
+                moved += max(cursor.rowcount, 0)
+        if asked:
+            raise LookupError(f"no statement is called {', '.join(asked)}; give it to the writer")
+        return moved
+
+    def _was_committed(self, transaction: str) -> bool:
+        give_up_at = time.monotonic() + _FIND_OUT_FOR_S
+        while time.monotonic() < give_up_at:
+            try:
+                cursor = self._connect().cursor()
+                cursor.execute("SELECT pg_xact_status(%s::xid8)", (transaction,))
+                status = cursor.fetchone()[0]
+                if status in {"committed", "aborted"}:
+                    return status == "committed"
+            except (psycopg.OperationalError, NotCommitted):
+                self.close()
+            time.sleep(0.1)
+        raise StorageLost(f"the connection broke during a commit, and the database cannot be asked: {transaction}")
+
+    def _connect(self) -> Any:
+        if self._connection is None:
+            try:
+                self._connection = self._database.engine.raw_connection()
+            except SQLAlchemyError as failed:
+                raise NotCommitted(f"no connection to the database: {failed}") from failed
+            if not self._database.is_sqlite:
+                self._connection.driver_connection.autocommit = True
+        return self._connection
+
+    def _roll_back(self, cursor: Any) -> None:
+        try:
+            cursor.execute("ROLLBACK")
+        except (sqlite3.Error, psycopg.Error):
+            self.close()
+
+
+def _last_rows(rows: Sequence[tuple[Table, RowValues]]) -> dict[Table, list[RowValues]]:
+    latest: dict[Table, dict[RowValues, RowValues]] = {}
+    for table, row in rows:
+        latest.setdefault(table, {})[row[: key_width(table)]] = row
+    return {table: list(by_key.values()) for table, by_key in latest.items()}
+
+
+def _taken(changes: Changes, new: NewKeys) -> set[KeyOf]:
+    """The new keys that these changes added; a key that two callers added in one group was new for the first only."""
+    mine = {(table.name, row[: key_width(table)]) for table, row in changes.added} & new
+    new -= mine
+    return {(name, key[0]) for name, key in mine}
