@@ -53,7 +53,8 @@ class Inbox:
         for row in rows:
             changes.add(inbox_table, row)
         committed = await self._writer.commit(changes)
-        new = [committed.is_new(inbox_table, row.message_id) for row in rows]
+        first = {row.message_id: row for row in reversed(rows)}
+        new = [committed.is_new(inbox_table, row.message_id) and first[row.message_id] is row for row in rows]
         if any(new):
             self.on_new()
         if all(new):

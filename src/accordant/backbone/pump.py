@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+import structlog
 from sqlalchemy import Connection, select, tuple_
 
 from accordant.backbone import exceptions
@@ -18,9 +19,10 @@ from accordant.backbone.router import Router, require_authority
 from accordant.backbone.rows import MessageRow, WatermarkRow, inbox_table, watermark_table
 from accordant.governance.estate import Estate
 from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Unstorable, Writer
 from accordant.kernel.errors import AccordantError, Terminal
 
+log = structlog.get_logger("pump")
 _BATCH = 256
 
 
@@ -60,27 +62,56 @@ class Pump:
     async def run(self, *, look_again_s: float = 1.0) -> None:
         """Work until cancelled; looks by itself now and then, so that a missed nudge delays and never loses."""
         while True:
-            if not await self.step():
-                self._kick.clear()
+            self._kick.clear()
+            if not await self._step_or_pause():
                 try:
                     await asyncio.wait_for(self._kick.wait(), look_again_s)
                 except TimeoutError:
                     continue
+
+    async def _step_or_pause(self) -> int:
+        try:
+            return await self.step()
+        except (NotCommitted, NotRead) as later:
+            log.warning("pump.postponed", error=later.message)
+            return 0
 
     async def step(self) -> int:
         """Publish one batch; returns how many messages were handled."""
         rows = await self._parts.database.read(lambda connection: unread(connection, _BATCH))
         if not rows:
             return 0
+        try:
+            await self._publish_all(rows)
+        except Unstorable:  # one of them holds a value the database cannot take; find it, and let the others pass
+            for row in rows:
+                await self._publish_alone(row)
+        self._on_published()
+        return len(rows)
+
+    async def _publish_alone(self, row: MessageRow) -> None:
+        try:
+            await self._publish_all([row])
+        except Unstorable as problem:
+            changes = Changes()
+            self._quarantine(changes, row, problem)
+            await self._parts.writer.commit(changes)
+
+    async def _publish_all(self, rows: Sequence[MessageRow]) -> None:
         understood = [(row, self._translate(row)) for row in rows]
         records = {told.source_record for _, result in understood if isinstance(result, list) for told in result}
         marks = await self._read_watermarks(rows[0].tenant, sorted(records))
         changes = Changes()
         for row, result in sorted(understood, key=_source_order):
-            self._settle(changes, row, result, marks)
+            try:
+                mine, read = Changes(), dict(marks)
+                self._settle(mine, row, result, read)
+            except Exception as crash:  # noqa: BLE001 - a flow's description of a fact must not stop the pump either
+                mine, read = Changes(), marks
+                self._quarantine(mine, row, crash if isinstance(crash, AccordantError) else _crashed(row, crash))
+            marks = read
+            changes.include(mine)
         await self._parts.writer.commit(changes)
-        self._on_published()
-        return len(rows)
 
     def _translate(self, row: MessageRow) -> "list[Told] | Ignored | AccordantError":
         try:
@@ -92,27 +123,27 @@ class Pump:
             return told
         except AccordantError as problem:
             return problem
-        except Exception as crash:  # a mapping's own bug must park one message, not stop the pump
-            return Terminal(
-                f"translating failed: {type(crash).__name__}: {crash}",
-                code="mapping.crashed",
-                detail={"cause": f"the mapping of {row.connection} failed with {type(crash).__name__}"},
-            )
+        except Exception as crash:  # noqa: BLE001 - a mapping's own bug must park one message, not stop the pump
+            return _crashed(row, crash)
 
     def _settle(
         self, changes: Changes, row: MessageRow, result: "list[Told] | Ignored | AccordantError", marks: Watermarks
     ) -> None:
         if isinstance(result, AccordantError):
-            found = exceptions.Found(problem=result, step="translate", policies=self._parts.estate().policies)
-            exceptions.open_item(changes, exceptions.of_message(row, found, self._parts.clock))
-            state, note = "quarantined", result.code
-        elif isinstance(result, Ignored):
+            self._quarantine(changes, row, result)
+            return
+        if isinstance(result, Ignored):
             state, note = "ignored", result.reason
         else:
             states = [self._publish(changes, row, told, marks) for told in result]
             state = "published" if "published" in states else (states[0] if states else "ignored")
             note = "" if state == "published" else "same_fact" if state == "ignored" else "older_version"
         changes.put(inbox_table, msgspec.structs.replace(row, state=state, note=note))
+
+    def _quarantine(self, changes: Changes, row: MessageRow, problem: AccordantError) -> None:
+        found = exceptions.Found(problem=problem, step="translate", policies=self._parts.estate().policies)
+        exceptions.open_item(changes, exceptions.of_message(row, found, self._parts.clock))
+        changes.put(inbox_table, msgspec.structs.replace(row, state="quarantined", note=problem.code))
 
     def _publish(self, changes: Changes, row: MessageRow, told: Told, marks: Watermarks) -> str:
         mark = marks.get(told.source_record)
@@ -123,7 +154,8 @@ class Pump:
             changes.put(watermark_table, marks[told.source_record])
             return "ignored"
         fact = told.fact.as_correction() if mark else told.fact
-        occurrence = told.content if mark else "1"
+        # A correction is named by what it corrects, so that going back to an earlier content is told as well.
+        occurrence = f"{mark.event_id}/{told.content}" if mark else "1"
         event = event_of(row, told, fact=fact, occurrence=occurrence, at_ms=self._parts.clock.now_ms())
         self._parts.router.route(changes, event, fact=fact, estate_version=self._parts.estate().version)
         marks[told.source_record] = WatermarkRow(
@@ -157,3 +189,11 @@ def _source_order(item: "tuple[MessageRow, list[Told] | Ignored | AccordantError
     if isinstance(result, list) and result:
         return result[0].happened_at_ms, result[0].sequence
     return row.received_at_ms, ""
+
+
+def _crashed(row: MessageRow, crash: Exception) -> Terminal:
+    return Terminal(
+        f"translating failed: {type(crash).__name__}: {crash}",
+        code="mapping.crashed",
+        detail={"cause": f"the mapping of {row.connection} failed with {type(crash).__name__}"},
+    )

@@ -1,6 +1,6 @@
 """The router turns a new event into the transactions of the flows that handle it, each in its lane."""
 
-from accordant.backbone import lanes
+from accordant.backbone import lanes, waits
 from accordant.backbone.flow import Flow, Flows
 from accordant.backbone.rows import EventRow, TransactionRow, event_table, transaction_table
 from accordant.canonical.envelope import Fact
@@ -31,7 +31,7 @@ class Router:
     def route(self, changes: Changes, event: EventRow, *, fact: Fact, estate_version: int) -> list[TransactionRow]:
         """Add the event and its transactions to a commit. A transaction that exists already stays as it is."""
         changes.add(event_table, event)
-        changes.follow_up("wake_expecting", event.subject)
+        waits.wake_expecting(changes, event.subject)
         opened = [self._open(event, fact, one, estate_version) for one in self._flows.handling(event.type)]
         for row in opened:
             changes.add(transaction_table, row)

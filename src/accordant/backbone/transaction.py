@@ -10,13 +10,13 @@ from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table
 
 from accordant.backbone.ledger import Ledger, Step, entries
 from accordant.backbone.ledger.ledger import Keeps
 from accordant.backbone.locks import Locks
-from accordant.backbone.rows import EffectRow, MemoRow, TransactionRow, event_table, memo_table
-from accordant.backbone.waits import Pause, never_came
+from accordant.backbone.rows import EffectRow, MemoRow, TransactionRow, memo_table
+from accordant.backbone.waits import Pause, came_since, never_came
 from accordant.canonical.envelope import Fact
 from accordant.canonical.operation import Operation, Receipt
 from accordant.governance.estate import Estate
@@ -85,6 +85,11 @@ class Transaction:
         """Only what is confirmed is walked through again; the first step that is not ends the walk."""
 
     @property
+    def is_compensating(self) -> bool:
+        """Whether it was decided, in this drive or an earlier one, to take the transaction back."""
+        return COMPENSATING in self._memos
+
+    @property
     def touched(self) -> bool:
         """Whether any effect, notices apart, was or may have been applied."""
         return any(
@@ -147,13 +152,18 @@ class Transaction:
                 prior=prior,
                 changed_input_allowed=prior is not None and self._was_repinned(),
                 keeps=keeps,
+                seen=self._see,
             )
         )
-        self._effects[name] = effect
         receipt = entries.receipt_of(effect)
         if not operation.notice:
             self.done.append(Undoable(name=name, receipt=receipt, undo=undo, own=bool(effect.own)))
         return receipt
+
+    async def send_notice(self, name: str, operation: Operation) -> None:
+        """Tell a system where the transaction stands, also while it is being taken back."""
+        self.replaying = False
+        await self.effect(name, operation)
 
     async def until(self, name: str, instant_ms: int) -> None:
         """Go on at an instant, fixed the first time it is asked for."""
@@ -179,7 +189,7 @@ class Transaction:
         came = self._recall(found_name, "")
         if came is not None:
             return msgspec.json.decode(came.result, type=str)
-        data = await self._tools.database.read(lambda connection: self._event_since(connection, kind, match))
+        data = await self._tools.database.read(lambda connection: came_since(connection, self.row, kind.type, match))
         if data is not None:
             self._remember(found_name, "recall", "", data)
             return data
@@ -196,8 +206,8 @@ class Transaction:
         if not self.replaying:
             self._n += 1
             changes = Changes()
-            self._remember(COMPENSATING, "compensating", "", reason, changes=changes)
-            await self._tools.writer.commit(Changes())
+            self._remember(COMPENSATING, "compensating", "", reason, changes=changes, post=False)
+            await self._tools.writer.commit(changes)
             self.replaying = True
 
     async def undo(self, one: Undoable) -> None:
@@ -213,14 +223,8 @@ class Transaction:
             self._remember(name, "waiver", "", reason)
         self.row = msgspec.structs.replace(self.row, waivers=f"{self.row.waivers}{name}: {reason}\n")
 
-    def _event_since(self, connection: Connection, kind: type[Fact], match: str) -> str | None:
-        columns = event_table.c
-        return connection.execute(
-            select(columns.data)
-            .where(columns.subject == match, columns.type == kind.type)
-            .where(columns.published_at_ms >= self.row.opened_at_ms)
-            .limit(1)
-        ).scalar_one_or_none()
+    def _see(self, effect: EffectRow) -> None:
+        self._effects[effect.name] = effect
 
     def _begin_step(self, name: str) -> None:
         if name in self._seen:
@@ -257,6 +261,7 @@ class Transaction:
         detail: dict[str, Any] | None = None,
         *,
         changes: Changes | None = None,
+        post: bool = True,
     ) -> None:
         memo = MemoRow(
             transaction_id=self.row.transaction_id,
@@ -283,7 +288,8 @@ class Transaction:
                 ),
             )
         self._memos[name] = memo
-        self._tools.writer.post(changes)
+        if post:
+            self._tools.writer.post(changes)
 
 
 @lru_cache(maxsize=256)

@@ -1,5 +1,10 @@
 """A transaction may wait: for an instant, for an event that should come, for a vendor; waiting survives restarts."""
 
+from sqlalchemy import Connection, select
+
+from accordant.backbone import lanes
+from accordant.backbone.rows import TransactionRow, event_table
+from accordant.kernel.database import Changes
 from accordant.kernel.errors import AccordantError, Terminal
 
 
@@ -14,17 +19,52 @@ class Pause(Exception):
         """Type and subject of the event that should come."""
 
 
-_WAKE = "UPDATE business_transaction SET due_rank = opened_at_ms, wake_at_ms = NULL, state = 'running' "
+_WAKE = f"UPDATE business_transaction SET {lanes.GO_ON}"  # noqa: S608 - made of our own names
 _CAME = (
-    "state = 'waiting' AND EXISTS (SELECT 1 FROM event WHERE event.subject = expects_subject"
-    " AND event.type = expects_type AND event.published_at_ms >= business_transaction.opened_at_ms)"
+    "state = 'waiting' AND waiting_for = 'event' AND EXISTS (SELECT 1 FROM event"
+    " WHERE event.tenant = business_transaction.tenant AND event.subject = expects_subject"
+    " AND event.type = expects_type AND event.event_id <> business_transaction.event_id"
+    " AND event.published_at_ms >= business_transaction.opened_at_ms)"
 )
 FOLLOW_UPS = {
     "wake_expecting": f"{_WAKE} WHERE expects_subject = :p AND expects_subject <> '' AND {_CAME}",
     "wake_if_it_came": f"{_WAKE} WHERE transaction_id = :p AND {_CAME}",
+    "wake_sleepers": f"{_WAKE} WHERE wake_at_ms IS NOT NULL AND wake_at_ms <= CAST(:p AS BIGINT)",
 }
 """An event wakes who expects it; and whoever falls asleep looks once more, in the same commit, so that an event that
-came in between is not missed."""
+came in between is not missed. `wake_sleepers` makes due what has waited long enough; its parameter is the present
+instant in milliseconds, as text."""
+
+
+def wake_expecting(changes: Changes, subject: str) -> None:
+    """After this commit, wake whoever expects an event about this subject."""
+    changes.follow_up("wake_expecting", subject)
+    lanes.seat_woken(changes)
+
+
+def wake_if_it_came(changes: Changes, transaction_id: str) -> None:
+    """After this commit, in which it falls asleep, wake it at once if its event is there already."""
+    changes.follow_up("wake_if_it_came", transaction_id)
+    lanes.seat_woken(changes)
+
+
+def wake_sleepers(changes: Changes, now_ms: int) -> None:
+    """Wake whoever's instant has come."""
+    changes.follow_up("wake_sleepers", str(now_ms))
+    lanes.seat_woken(changes)
+
+
+def came_since(connection: Connection, row: TransactionRow, event_type: str, subject: str) -> str | None:
+    """The data of the first such event that came since the transaction began; its own event does not count."""
+    event = event_table.c
+    query = (
+        select(event.data)
+        .where(event.subject == subject, event.type == event_type, event.tenant == row.tenant)
+        .where(event.event_id != row.event_id, event.published_at_ms >= row.opened_at_ms)
+        .order_by(event.published_at_ms, event.event_id)
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
 
 
 def never_came(event_type: str, within_s: float) -> AccordantError:

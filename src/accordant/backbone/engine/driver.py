@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from accordant.backbone import exceptions, lanes
+from accordant.backbone import exceptions, lanes, waits
 from accordant.backbone.engine.port import Due
 from accordant.backbone.flow import Flow, Flows, Stop
 from accordant.backbone.rows import ExceptionRow, TransactionRow, exception_table, transaction_table
@@ -15,8 +15,7 @@ from accordant.backbone.transaction import Tools, Transaction, WalkedThrough
 from accordant.backbone.waits import Pause
 from accordant.canonical.envelope import Fact
 from accordant.governance.estate import Estate
-from accordant.kernel.database import Changes
-from accordant.kernel.database.writer import NotCommitted, StorageLost
+from accordant.kernel.database import Changes, NotCommitted, NotRead, StorageLost
 from accordant.kernel.errors import AccordantError, Retryable, Terminal
 from accordant.kernel.priority import Priority, rank
 from accordant.telemetry.audit import AuditEntry, record
@@ -59,14 +58,14 @@ class Driver:
         row = due.row
         estate = self._estate_at(row.estate_version)
         tx = Transaction(row, estate=estate, tools=self._tools, history=due.history)
+        if row.state == "exception":
+            await self._tell(tx, due)
+            return
         try:
             one = self._flows.named(row.flow)
             fact = self._flows.fact_of(row.flow, due.event_type, due.event_data)
-            if row.state in {"exception", "compensated"}:
-                await self._tell(tx, one, fact)
-                return
             await self._run(tx, one, fact)
-        except (NotCommitted, StorageLost):
+        except (NotCommitted, NotRead, StorageLost):
             raise
         except Pause as pause:
             await self._put_to_sleep(tx, pause)
@@ -74,7 +73,7 @@ class Driver:
             await self._wait_for_vendor(tx, problem)
         except AccordantError as problem:
             await self._park(tx, problem)
-        except Exception as crash:  # a flow's own bug parks one transaction and stops nobody else
+        except Exception as crash:  # noqa: BLE001 - a flow's own bug parks one transaction and stops nobody else
             await self._park(tx, _crashed(row, crash))
 
     async def _run(self, tx: Transaction, one: Flow, fact: Fact) -> None:
@@ -89,7 +88,10 @@ class Driver:
         except WalkedThrough:
             await self._take_back(tx, None)
         else:
-            await self._end(tx, "completed")
+            if tx.is_compensating:  # what stopped it is gone meanwhile, but part of it may be taken back already
+                await self._take_back(tx, None)
+            else:
+                await self._end(tx, "completed")
 
     async def _take_back(self, tx: Transaction, problem: Terminal | None) -> None:
         left = [one.name for one in reversed(tx.done) if one.own and one.undo is None]
@@ -104,19 +106,31 @@ class Driver:
             ) from problem
         await self._end(tx, "compensated")
 
-    async def _tell(self, tx: Transaction, one: Flow, fact: Fact) -> None:
-        """Tell the source that its fact has stopped for a person."""
+    async def _tell(self, tx: Transaction, due: Due) -> None:
+        """Tell the source that its fact has stopped for a person. A notice that fails opens no second exception."""
+        try:
+            await self._notify(tx, due)
+        except (NotCommitted, NotRead, StorageLost):
+            raise
+        except Retryable as later:
+            await self._wait_for_vendor(tx, later)
+        except AccordantError as refusal:
+            await self._commit_row(tx, {}, "notice.refused", detail={"error": refusal.code})
+        except Exception as crash:  # noqa: BLE001 - the flow's own bug in wording the notice
+            await self._commit_row(tx, {}, "notice.refused", detail={"error": _crashed(tx.row, crash).message})
+        else:
+            await self._commit_row(tx, {}, None)
+
+    async def _notify(self, tx: Transaction, due: Due) -> None:
         item = await self._tools.database.read(lambda connection: _open_item(connection, tx.row.transaction_id))
-        if item is not None and one.blocked is not None:
-            stop = Stop(reason=item.message, owner=item.owner, transaction_id=tx.row.transaction_id)
-            operation = one.blocked(fact, stop, **self._ports)
-            if operation is not None:
-                try:
-                    await tx.effect(f"tell it stopped ({item.exception_id[-6:]})", _replace(operation, notice=True))
-                except Terminal as refusal:
-                    await self._commit_row(tx, {}, "notice.refused", detail={"error": refusal.code})
-                    return
-        await self._commit_row(tx, {}, None)
+        one = self._flows.named(tx.row.flow)
+        if item is None or one.blocked is None:
+            return
+        fact = self._flows.fact_of(tx.row.flow, due.event_type, due.event_data)
+        stop = Stop(reason=item.message, owner=item.owner, transaction_id=tx.row.transaction_id)
+        operation = one.blocked(fact, stop, **self._ports)
+        if operation is not None:
+            await tx.send_notice(f"tell it stopped ({item.exception_id[-6:]})", _replace(operation, notice=True))
 
     async def _end(self, tx: Transaction, state: str) -> None:
         now = self._tools.clock.now_ms()
@@ -137,7 +151,7 @@ class Driver:
             changed["turn"] = lanes.LEFT
         changes = Changes()
         if pause.expects[1]:
-            changes.follow_up("wake_if_it_came", tx.row.transaction_id)
+            waits.wake_if_it_came(changes, tx.row.transaction_id)
         await self._commit_row(
             tx,
             changed,

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
+from accordant.backbone import waits
 from accordant.backbone.engine.port import Due
 from accordant.backbone.rows import (
     EffectRow,
@@ -16,6 +17,8 @@ from accordant.backbone.rows import (
     transaction_table,
 )
 from accordant.backbone.transaction import History
+from accordant.kernel.clock import Clock
+from accordant.kernel.database import Changes, Database, Writer
 
 _tx = transaction_table.c
 _IN_CHUNK = 500
@@ -70,19 +73,20 @@ def _with_history(connection: Connection, rows: Sequence[Any]) -> list[Due]:
     ]
 
 
-WAKE_SLEEPERS = """
-UPDATE business_transaction
-SET due_rank = opened_at_ms, wake_at_ms = NULL, state = CASE state WHEN 'waiting' THEN 'running' ELSE state END
-WHERE wake_at_ms IS NOT NULL AND wake_at_ms <= CAST(:p AS BIGINT)
-"""
-"""Makes due what has waited long enough; the parameter is the present instant in milliseconds, as text."""
-
-FOLLOW_UPS = {"wake_sleepers": WAKE_SLEEPERS}
-
-
 def next_wake_ms(connection: Connection) -> int | None:
     """The instant at which the next sleeper wakes."""
     return connection.execute(select(func.min(_tx.wake_at_ms)).where(_tx.wake_at_ms.is_not(None))).scalar()
+
+
+async def wake_sleepers(database: Database, writer: Writer, clock: Clock) -> bool:
+    """Wake what has slept long enough; whether there was anything. Raises NotRead, NotCommitted."""
+    wake_ms, now = await database.read(next_wake_ms), clock.now_ms()
+    if wake_ms is None or wake_ms > now:
+        return False
+    changes = Changes()
+    waits.wake_sleepers(changes, now)
+    await writer.commit(changes)
+    return True
 
 
 def stranded(connection: Connection) -> int:

@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from accordant.backbone.engine.due import due_page, next_wake_ms
+from accordant.backbone.engine.due import due_page, wake_sleepers
 from accordant.backbone.engine.ownership import Ownership
 from accordant.backbone.engine.port import Drive, Due
 from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Database, Writer
-from accordant.kernel.database.writer import NotCommitted, StorageLost
+from accordant.kernel.database import Database, NotCommitted, NotRead, StorageLost, Writer
 
 log = structlog.get_logger("engine")
 _SWEEP_EVERY_S = 0.25
@@ -43,6 +42,7 @@ class Journal:
         self._exhausted = False
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._commands_done = 0
         self.driven = 0
 
     @property
@@ -81,10 +81,20 @@ class Journal:
                 await act()
             finally:
                 self._reserved = set()
+                self._commands_done += 1
                 self._ready.clear()
                 self.nudge()
 
     async def _dispatch(self) -> None:
+        while not self._stopping:
+            try:
+                await self._dispatch_on()
+            except NotRead as later:
+                log.warning("dispatch.postponed", error=later.message)
+                self._stale = True
+                await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def _dispatch_on(self) -> None:
         while not self._stopping:
             if len(self._driving) >= self.in_flight_max:
                 self._kick.clear()
@@ -114,10 +124,14 @@ class Journal:
     async def _refill(self) -> None:
         """Read the most urgent page again; what is being driven is left out."""
         self._stale = False
+        commands = self._commands_done
         leave_out = frozenset(self._driving) | self._reserved
         page = await self._database.read(
             lambda connection: due_page(connection, limit=self.window, leave_out=leave_out)
         )
+        if commands != self._commands_done:  # a command changed rows while they were being read: read them again
+            self._stale = True
+            return
         self._ready = deque(page)
         self._exhausted = len(page) < self.window
 
@@ -126,11 +140,14 @@ class Journal:
         try:
             await self._drive(due)
             self.driven += 1
-        except NotCommitted as refused:
+        except (NotCommitted, NotRead) as refused:
             log.warning("drive.not_committed", transaction_id=name, error=str(refused))
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(_LOOK_AGAIN_S)
         except StorageLost:
             self._stopping = True
+        except Exception:  # not even parking succeeded: it stays due, and is tried again after a pause
+            log.exception("drive.crashed", transaction_id=name)
+            await asyncio.sleep(_LOOK_AGAIN_S)
         finally:
             del self._driving[name]
             self._stale = self._stale or not self._ready
@@ -140,14 +157,8 @@ class Journal:
         """Wake what has slept long enough."""
         while True:
             await asyncio.sleep(_SWEEP_EVERY_S)
-            wake_ms = await self._database.read(next_wake_ms)
-            now = self._clock.now_ms()
-            if wake_ms is None or wake_ms > now:
-                continue
-            changes = Changes()
-            changes.follow_up("wake_sleepers", str(now))
             try:
-                await self._writer.commit(changes)
-            except NotCommitted as refused:
-                log.warning("sweep.not_committed", error=str(refused))
-            self.nudge()
+                if await wake_sleepers(self._database, self._writer, self._clock):
+                    self.nudge()
+            except (NotCommitted, NotRead) as later:
+                log.warning("sweep.postponed", error=later.message)

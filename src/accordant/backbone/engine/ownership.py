@@ -18,7 +18,7 @@ class Ownership(Protocol):
     """The right to drive the transactions of one database."""
 
     async def take(self) -> None:
-        """Raises Refused when another process has it."""
+        """Take it, unless it is held already. Raises Refused when another process has it."""
         ...
 
     async def release(self) -> None: ...
@@ -47,6 +47,8 @@ class _FileLock:
         self._file: int | None = None
 
     async def take(self) -> None:
+        if self._file is not None:
+            return
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,6 +74,8 @@ class _AdvisoryLock:
         self._key = int(digest("owner", str(database.url.database))[:15], 16)
 
     async def take(self) -> None:
+        if self._connection is not None:
+            return
         self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         got = self._connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({self._key})").scalar_one()
         if not got:

@@ -6,7 +6,7 @@ import msgspec
 
 from accordant.backbone.rows import EffectRow, TransactionRow
 from accordant.canonical.operation import Applied, EffectClass, Operation, Receipt
-from accordant.kernel.errors import AccordantError
+from accordant.kernel.errors import AccordantError, Rejected
 from accordant.kernel.ids import canonical_json, digest, effect_key
 
 INTENDED, SENT, CONFIRMED, REJECTED, UNKNOWN = "intended", "sent", "confirmed", "rejected", "unknown"
@@ -95,6 +95,12 @@ def failed(effect: EffectRow, state: str, problem: AccordantError) -> EffectRow:
 def receipt_of(effect: EffectRow) -> Receipt:
     """The receipt that a confirmed effect brought."""
     return msgspec.json.decode(effect.receipt.encode(), type=Receipt)
+
+
+def refusal_of(effect: EffectRow) -> Rejected:
+    """The refusal that a rejected effect met."""
+    told = msgspec.json.decode(effect.error)
+    return Rejected(told["message"], code=told["code"], hint=told["hint"], detail=told["detail"])
 
 
 def key_is_old(effect: EffectRow, operation: Operation, *, at_ms: int) -> bool:

@@ -17,7 +17,7 @@ from accordant.backbone.ledger import entries
 from accordant.backbone.rows import EffectRow, TransactionRow, effect_table
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation, Receipt
 from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Writer
+from accordant.kernel.database import Changes, NotCommitted, NotRead, Writer
 from accordant.kernel.errors import AccordantError, NonDeterministic, Retryable, Terminal, Unavailable, Unknown
 from accordant.kernel.priority import Priority
 from accordant.telemetry.audit import AuditEntry, record
@@ -48,6 +48,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """The transaction was edited or re-pinned by a person since."""
     keeps: Keeps | None = None
     """Rows to commit together with the confirmation, such as the crosswalk entry."""
+    seen: Callable[[EffectRow], None] = lambda _: None
+    """Told of every state the effect goes through, also when carrying it out ends in an error."""
 
 
 class Ledger:
@@ -91,15 +93,13 @@ class Ledger:
             return entries.intend(step.transaction, step.name, operation, n=step.n), False
         same = prior.input_hash == entries.input_hash(operation)
         if not same and (prior.state == entries.CONFIRMED or not step.changed_input_allowed):
-            raise NonDeterministic(
-                f"effect {step.name!r} was asked for with another payload than before ({prior.state})",
-                hint="restore the former flow or mapping, or compensate the transaction",
-                detail={"cause": f"effect {step.name!r} of {step.transaction.flow} changed its payload"},
-            )
+            raise _payload_changed(step, prior)
         if prior.state == entries.CONFIRMED:
             return prior, False
         if prior.state in entries.MAYBE_APPLIED:
             return msgspec.structs.replace(prior, redriven=prior.redriven + 1), True
+        if prior.state == entries.REJECTED and not step.changed_input_allowed:
+            raise entries.refusal_of(prior)
         if prior.state == entries.REJECTED or not same:
             return self._next_version(step, prior), False
         return prior, False
@@ -114,34 +114,30 @@ class Ledger:
                 await self._sleep(self._pause_s(attempt, problem))
             try:
                 if ambiguous:
-                    settled = await self._settle(step, effect, problem)
-                    if settled.state == entries.CONFIRMED:
-                        return settled
-                    effect = settled
-                effect = await self._announce(step, effect)
-                return await self._send(step, effect)
+                    effect = await self._settle(step, effect, problem)
+                if effect.state != entries.CONFIRMED:
+                    effect = await self._announce(step, effect)
+                    effect = await self._send(step, effect)
+                return effect
             except Unknown as unknown:
                 problem, ambiguous = unknown, True
                 effect = self._note(step, effect, entries.UNKNOWN, unknown)
                 if step.operation.effect_class is EffectClass.ONCE:
                     raise _in_doubt(step, unknown) from unknown
+            except (NotCommitted, NotRead):
+                # Our database failed, not the vendor. What was sent stays `sent`, and the next drive settles it.
+                raise
             except Retryable as retryable:
                 problem = retryable
-                if effect.state == entries.SENT:
-                    state = entries.UNKNOWN if ambiguous else entries.INTENDED
-                    effect = self._note(step, effect, state, retryable)
-                if retryable.retry_after_s is not None and retryable.retry_after_s > self._patience.longest_pause_s:
+                effect = self._note_not_now(step, effect, retryable, ambiguous=ambiguous)
+                if (retryable.retry_after_s or 0) > self._patience.longest_pause_s:
                     break
-        if isinstance(problem, Retryable):
-            raise problem
-        raise Unavailable(
-            f"{step.operation.connection} gives no clear answer to {step.operation.verb}: {problem}",
-            detail={"system": step.operation.system, "verb": step.operation.verb},
-        )
+        raise _not_now(step, problem)
 
     async def _announce(self, step: Step, effect: EffectRow) -> EffectRow:
         """Record that it is about to be sent."""
         effect = entries.sent(effect, at_ms=self._clock.now_ms())
+        step.seen(effect)
         changes = Changes()
         changes.put(effect_table, effect)
         if step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE):
@@ -168,6 +164,7 @@ class Ledger:
             changes.add(table, row)
         self._audit(changes, step, "effect.confirmed", effect)
         await self._writer.commit(changes)
+        step.seen(effect)
         return effect
 
     async def _settle(self, step: Step, effect: EffectRow, problem: AccordantError | None) -> EffectRow:
@@ -178,18 +175,23 @@ class Ledger:
         key_spent = entries.key_is_old(effect, operation, at_ms=self._clock.now_ms()) or (
             problem is not None and problem.code == REPLAYED_ERROR
         )
-        must_look = operation.effect_class is EffectClass.LOOKUP or key_spent
-        if effect.input_hash != entries.input_hash(operation):
-            must_look = True
-        if not must_look or operation.look_up is None:
+        changed = effect.input_hash != entries.input_hash(operation)
+        if changed and operation.effect_class is EffectClass.UPSERT and operation.look_up is None:
+            return await self._commit_version(step, effect)  # writing the state anew settles it
+        if not (operation.effect_class is EffectClass.LOOKUP or key_spent or changed):
             return effect
+        if operation.look_up is None:
+            raise _in_doubt(step, problem)
         await self._sleep(operation.settle_s)
         found = await operation.look_up(
             Attempt(key=effect.key, number=effect.attempts, priority=Priority(step.transaction.priority))
         )
         if found is not None:
-            return await self._confirm(step, effect, found)
-        if key_spent or effect.input_hash != entries.input_hash(operation):
+            settled = await self._confirm(step, effect, found)
+            if changed:
+                raise _payload_changed(step, settled)
+            return settled
+        if key_spent or changed:
             return await self._commit_version(step, effect)
         return effect
 
@@ -202,16 +204,24 @@ class Ledger:
         changes.put(effect_table, following)
         self._audit(changes, step, "effect.absent", effect)
         await self._writer.commit(changes)
+        step.seen(following)
         return following
 
     def _note(self, step: Step, effect: EffectRow, state: str, problem: AccordantError) -> EffectRow:
         effect = entries.failed(effect, state, problem)
+        step.seen(effect)
         changes = Changes()
         changes.put(effect_table, effect)
         if state != entries.INTENDED:
             self._audit(changes, step, f"effect.{state}", effect, problem)
         self._writer.post(changes)
         return effect
+
+    def _note_not_now(self, step: Step, effect: EffectRow, problem: Retryable, *, ambiguous: bool) -> EffectRow:
+        """This sending was not applied; whether an earlier one was is as open as before."""
+        if effect.state != entries.SENT:
+            return effect
+        return self._note(step, effect, entries.UNKNOWN if ambiguous else entries.INTENDED, problem)
 
     def _audit(
         self, changes: Changes, step: Step, action: str, effect: EffectRow, problem: AccordantError | None = None
@@ -236,6 +246,23 @@ class Ledger:
         asked = getattr(problem, "retry_after_s", None)
         longest = min(self._patience.longest_pause_s, self._patience.first_pause_s * 2**attempt)
         return max(asked or 0.0, self._rng.uniform(0, longest))
+
+
+def _not_now(step: Step, problem: AccordantError | None) -> Retryable:
+    if isinstance(problem, Retryable):
+        return problem
+    return Unavailable(
+        f"{step.operation.connection} gives no clear answer to {step.operation.verb}: {problem}",
+        detail={"system": step.operation.system, "verb": step.operation.verb},
+    )
+
+
+def _payload_changed(step: Step, before: EffectRow) -> NonDeterministic:
+    return NonDeterministic(
+        f"effect {step.name!r} was asked for with another payload than before ({before.state})",
+        hint="restore the former flow or mapping, or compensate the transaction",
+        detail={"cause": f"effect {step.name!r} of {step.transaction.flow} changed its payload"},
+    )
 
 
 def _in_doubt(step: Step, problem: AccordantError | None) -> Terminal:
