@@ -11,13 +11,13 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, select
 
-from accordant.backbone import lanes, waits
-from accordant.backbone.engine import due
+from accordant.backbone import rows
 from accordant.backbone.engine.driver import Driver
 from accordant.backbone.engine.journal import Journal
 from accordant.backbone.engine.ownership import ownership_of
 from accordant.backbone.engine.port import Engine
 from accordant.backbone.flow import Flows
+from accordant.backbone.follow_ups import FOLLOW_UPS
 from accordant.backbone.inbox import Arrival, Inbox
 from accordant.backbone.ledger import Ledger
 from accordant.backbone.locks import LocalLocks
@@ -30,24 +30,27 @@ from accordant.connector.capabilities import ConnectionSettings, Connector, Reco
 from accordant.connector.http import VendorHttp, open_session
 from accordant.connector.polling import Poller, PollPorts
 from accordant.connector.wire import HttpDeps
+from accordant.governance import versions
 from accordant.governance.connections import ConnectionEntry, load_connections
 from accordant.governance.versions import EstateStore
 from accordant.kernel.clock import Clock, SystemClock
 from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.database.schema import prepare_schema
 from accordant.kernel.errors import Misconfigured
 from accordant.kernel.settings import Settings
+from accordant.masterdata import crosswalk, identity, records
 from accordant.operations.exceptions import Desk, DeskParts
 from accordant.operations.verification import Verifier
 from accordant.process.contract_amendment import contract_amendment
 from accordant.process.customer_onboarding import customer_onboarding
 from accordant.process.deal_correction import deal_correction
-from accordant.schema import prepare_schema
 from accordant.security import secrets
 from accordant.systems import netsuite, salesforce, stripe, zendesk
 from accordant.systems.netsuite.sandbox import furnish as netsuite_furnish
 from accordant.systems.salesforce.sandbox import export as salesforce_export
 from accordant.systems.stripe.sandbox import furnish as stripe_furnish
 from accordant.systems.zendesk.sandbox import furnish as zendesk_furnish
+from accordant.telemetry import audit
 from accordant.telemetry.audit import continue_chain
 
 log = structlog.get_logger("platform")
@@ -56,6 +59,7 @@ VENDORS: Mapping[str, Connector] = {
     one.vendor: one for one in (salesforce.connector, stripe.connector, netsuite.connector, zendesk.connector)
 }
 FLOWS = Flows(customer_onboarding, contract_amendment, deal_correction)
+ROOMS_WITH_TABLES = (audit, versions, crosswalk, identity, records, rows)
 SANDBOX = "sandbox://"
 
 
@@ -93,10 +97,9 @@ class Platform:
 
     async def start(self) -> None:
         """Begin, or go on where the last process ended. Raises Refused when another process owns the database."""
-        await asyncio.to_thread(prepare_schema, self.database)
+        await asyncio.to_thread(prepare_schema, self.database, ROOMS_WITH_TABLES)
         chain = await self.database.read(lambda connection: continue_chain(connection, "main"))
-        follow_ups = {**lanes.FOLLOW_UPS, **waits.FOLLOW_UPS, **due.FOLLOW_UPS}
-        self.writer = Writer(self.database, chain=chain, follow_ups=follow_ups)
+        self.writer = Writer(self.database, chain=chain, follow_ups=FOLLOW_UPS)
         self.writer.on_lost = lambda _: self.failed.set()
         self.writer.start()
         folder = self.settings.state / "estate"
