@@ -123,7 +123,7 @@ def heads(connection: Connection) -> list[Anchor]:
         .join(last, (last.c.segment == audit_table.c.segment) & (last.c.n == audit_table.c.n))
         .order_by(audit_table.c.segment)
     )
-    return [Anchor(*row) for row in connection.execute(query).tuples()]
+    return [Anchor(*row) for row in connection.execute(query)]
 
 
 def verify_chain(connection: Connection, anchors: Sequence[Anchor] = ()) -> ChainVerdict:

@@ -59,7 +59,9 @@ class Writer:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="writer")
 
     async def stop(self) -> None:
-        """Write what is waiting, then stop."""
+        """Write what is waiting, then stop; stopping twice does no harm."""
+        if self._stopping:
+            return
         self._stopping = True
         self._something.set()
         if self._task:
