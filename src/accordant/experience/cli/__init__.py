@@ -1,1 +1,1 @@
-"""The command line: one file per verb group."""
+"""The command line: one file per verb group; reading needs no running platform, changing goes through it."""
