@@ -19,7 +19,7 @@ from accordant.connector.retry import full_jitter_s
 from accordant.kernel.clock import parse_utc_ms, utc_text
 from accordant.kernel.errors import Misconfigured, Retryable
 
-REMEMBERED_MAX = 50_000
+REMEMBERED_MAX = 10_000
 BACK_OFF_S_MAX = 60.0
 RETRY_AFTER_S_MAX = 900.0
 

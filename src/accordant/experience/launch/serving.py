@@ -1,7 +1,6 @@
 """Running the platform in this process: engine, pollers, and the HTTP doors on one port."""
 
 import asyncio
-import gc
 import os
 import signal
 from typing import Any
@@ -11,6 +10,7 @@ import uvicorn
 import uvloop
 
 from accordant.experience.api.hooks import Door, Hooks, Receive, Send, answer
+from accordant.experience.launch.memory import settle_allocator, settle_collector
 from accordant.experience.launch.state import Address, command_token, write_private
 from accordant.kernel.settings import Settings
 from accordant.wiring import Platform
@@ -21,6 +21,7 @@ EXIT_FAILED = 70
 
 def run(settings: Settings) -> int:
     """Run until told to stop; returns the exit code. Raises AccordantError when it cannot start."""
+    settle_allocator()
     return uvloop.run(_run(settings))
 
 
@@ -36,9 +37,7 @@ async def _run(settings: Settings) -> int:
     serving = loop.create_task(server.serve())
     url = f"http://{settings.host}:{settings.port}"
     write_private(settings.state / "api.json", Address(url=url, token=token, pid=os.getpid()))
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    settle_collector()
     waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(platform.failed.wait()), serving]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True

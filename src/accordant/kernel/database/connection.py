@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from accordant.kernel.database.problems import NotRead
+from accordant.kernel.database.problems import NotRead, Unstorable
 from accordant.kernel.errors import Misconfigured
 
 metadata = MetaData()
@@ -33,12 +33,17 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, query)
 
     def read_now(self, query: Callable[[Connection], Result]) -> Result:
-        """Run a query in the calling thread. Raises NotRead when the database cannot be asked now."""
+        """Run a query in the calling thread.
+
+        Raises NotRead when the database cannot be asked now, Unstorable when it cannot hold what it is asked for.
+        """
         try:
             with self.engine.connect() as connection:
                 return query(connection)
         except (OperationalError, PoolTimeout) as failed:
             raise NotRead(f"the database cannot be read: {failed}", detail={"cause": type(failed).__name__}) from failed
+        except DataError as failed:
+            raise Unstorable(f"the database cannot be asked for such a value: {failed.orig}") from failed
 
     def close(self) -> None:
         """Let running reads finish and close every connection."""
@@ -72,10 +77,12 @@ def _checked(url: str) -> URL:
 def _open(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         return create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False, "isolation_level": None})
+    # Lists of varying length make many distinct statements; a short memory for them keeps memory flat.
+    settings = {"timeout": 30, "check_same_thread": False, "isolation_level": None, "cached_statements": 24}
+    engine = create_engine(url, connect_args=settings)
 
     def durable(connection: Any, _record: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "temp_store=MEMORY"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "temp_store=MEMORY", "cache_size=-1000"):
             connection.execute(f"PRAGMA {pragma}")
 
     event.listen(engine, "connect", durable)
