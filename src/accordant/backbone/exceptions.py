@@ -25,9 +25,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def policy_code(problem: AccordantError) -> str:
-    """The code whose policy applies: a vendor's rejection is owned by the system it came from."""
+    """The code whose policy applies: whatever words a vendor refuses in, its system's owner is asked."""
     system = problem.detail.get("system")
-    return f"{problem.code}.{system}" if problem.code == "vendor.rejected" and system else problem.code
+    refused = problem.code == "vendor.rejected" or problem.detail.get("refused")
+    return f"vendor.rejected.{system}" if refused and system else problem.code
 
 
 def cause_of(problem: AccordantError) -> tuple[str, str]:
@@ -40,7 +41,8 @@ def cause_of(problem: AccordantError) -> tuple[str, str]:
         return digest("cause", problem.code, str(detail["cause"])), str(detail["cause"])
     if "system" in detail:
         parts = (problem.code, str(detail["system"]), str(detail.get("vendor_code", "")), str(detail.get("verb", "")))
-        return digest("cause", *parts), f"{detail['system']} refused: {detail.get('vendor_code') or problem.message}"
+        why, verb = detail.get("vendor_code") or problem.message, str(detail.get("verb", "act")).replace("_", " ")
+        return digest("cause", *parts), f"{detail['system']} refused to {verb}: {why}"
     return digest("cause", problem.code, str(detail.get("field", ""))), _title(problem)
 
 

@@ -18,7 +18,15 @@ from accordant.backbone.rows import EffectRow, TransactionRow, effect_table
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation, Receipt
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, NotCommitted, NotRead, Writer
-from accordant.kernel.errors import AccordantError, NonDeterministic, Retryable, Terminal, Unavailable, Unknown
+from accordant.kernel.errors import (
+    AccordantError,
+    NonDeterministic,
+    Rejected,
+    Retryable,
+    Terminal,
+    Unavailable,
+    Unknown,
+)
 from accordant.kernel.priority import Priority
 from accordant.telemetry.audit import AuditEntry, record
 
@@ -152,6 +160,8 @@ class Ledger:
         try:
             applied = await step.operation.send(Attempt(key=effect.key, number=effect.attempts, priority=priority))
         except Terminal as refusal:
+            if isinstance(refusal, Rejected):
+                refusal.detail |= {"system": step.operation.system, "verb": step.operation.verb, "refused": True}
             self._note(step, effect, entries.REJECTED, refusal)
             raise
         return await self._confirm(step, effect, applied)
