@@ -1,58 +1,139 @@
 """`accordant demo`: watch business run through the platform, on a company of our own making or on your CRM export."""
 
 import asyncio
-import shutil
-import tempfile
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from accordant.experience.launch import state as states
+from accordant.experience.cli.options import DbOption, JsonOption
+from accordant.experience.cli.outcome import BadInput
+from accordant.experience.cli.screen import Screen, write_json
+from accordant.experience.cli.summary import show_next, show_open, show_pass
+from accordant.experience.cli.watching import Watching
+from accordant.experience.launch import folder
+from accordant.experience.launch.export import plan_of_export
 from accordant.experience.launch.run import Plan, Run, parse_fix
-from accordant.wiring import READ_EXPORT
+from accordant.experience.launch.story import Story, example_of, plan_of_company
+from accordant.kernel.database import Database
+from accordant.kernel.settings import default_state, settings_for
+
+Json = dict[str, Any]
+_EXPORT_ONLY = "it needs --crm-export; without it a seeded company is played"
+_EXPORT_SAYS = (
+    "The export has no currency column: every amount is taken as US dollars (USD). Dates are read as month/day/year."
+)
 
 
 def demo(
-    crm_export: Annotated[Path | None, typer.Option(help="folder with accounts, sales_pipeline, products CSV")] = None,
-    fix: Annotated[list[str] | None, typer.Option(help="TABLE:VALUE=TARGET, applied after the first pass")] = None,
-    faults: Annotated[str, typer.Option(help="none or month-end")] = "none",
-    limits: Annotated[str, typer.Option(help="off, or real: the vendors' documented limits")] = "off",
-    kills: Annotated[int, typer.Option(help="how often the platform is killed in mid-flight")] = 0,
-    db: Annotated[str | None, typer.Option(help="database URL; default: SQLite in the state folder")] = None,
-    seed: Annotated[int, typer.Option(help="seed of everything random")] = 0,
-    state: Annotated[Path | None, typer.Option(help="state folder to keep; default: a temporary one")] = None,
-    report: Annotated[Path | None, typer.Option(help="write the figures here as JSON")] = None,
+    crm_export: Annotated[Path | None, typer.Option(help="Folder with accounts, products, sales_pipeline CSV.")] = None,
+    fix: Annotated[list[str] | None, typer.Option(help="TABLE:VALUE=TARGET, applied after the first pass.")] = None,
+    faults: Annotated[str, typer.Option(help="none, or month-end: the worst regular day.")] = "none",
+    limits: Annotated[str, typer.Option(help="off, or real: the vendors' documented limits.")] = "off",
+    kills: Annotated[int, typer.Option(help="How often the platform is killed in mid-flight.", min=0)] = 0,
+    db: DbOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    state: Annotated[
+        Path | None, typer.Option(help="State folder; else .accordant/demo or .accordant/export, made anew each time.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the figures here as JSON.")] = None,
+    json: JsonOption = False,
 ) -> None:
     """Play business through four systems and show what every one of them holds in the end."""
-    folder = state or Path(tempfile.mkdtemp(prefix="accordant-demo-"))
+    _require_sense({"faults": faults, "limits": limits}, report=report)
+    fixes = tuple(parse_fix(one) for one in fix or ())
+    if crm_export is None:
+        for name, given in {"--fix": fix, "--faults": faults != "none", "--kills": kills}.items():
+            if given:
+                raise BadInput(f"{name} makes no sense here: {_EXPORT_ONLY}", code="command.export_only")
+    where = state or default_state() / ("demo" if crm_export is None else "export")
+    database_url = settings_for(where, database_url=db).database_url
+    _make_room(where, database_url, ours=state is None)
+    with Watching(silent=json) as watching:
+        if crm_export is None:
+            plan, made = plan_of_company(where, seed)
+            run: Run = Story(_tuned(plan, limits, db), made, spectator=watching)
+        else:
+            watching.note(_EXPORT_SAYS)
+            plan = plan_of_export(crm_export, where)
+            plan = msgspec.structs.replace(plan, fixes=fixes, faults=faults, kills=kills, seed=seed)
+            goal = plan.deals_won
+            run = Run(_tuned(plan, limits, db), watch=lambda phase, now: watching.look(phase, now, goal=goal))
+        result = asyncio.run(_played(run))
+    if report:
+        report.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
+    if json:
+        write_json(result)
+    else:
+        _show(Screen(), result, where=where, db=db, of_ours=crm_export is None)
+
+
+def _require_sense(choices: dict[str, str], *, report: Path | None) -> None:
+    """Raises BadInput for a word that is no choice, before anything is started."""
+    known = {"faults": ("none", "month-end"), "limits": ("off", "real")}
+    for name, word in choices.items():
+        if word not in known[name]:
+            raise BadInput(
+                f"--{name} {word!r} is no choice; expected {' or '.join(known[name])}", code="command.bad_choice"
+            )
+    if report is not None and not report.absolute().parent.is_dir():
+        raise BadInput(f"--report {report}: the folder {report.parent} does not exist", code="command.no_folder")
+
+
+def _make_room(where: Path, database_url: str, *, ours: bool) -> None:
+    """A folder of our own choosing is made anew; one that the user named must not hold a run."""
+    if ours:
+        folder.require_free(database_url)
+        folder.clear(where)
+    folder.require_new(where, database_url, hint="name a new folder with --state, or leave --state away")
+
+
+def _tuned(plan: Plan, limits: str, db: str | None) -> Plan:
+    return msgspec.structs.replace(plan, limits=limits, database_url=db)
+
+
+async def _played(run: Run) -> Json:
+    """Play; SIGTERM stops everything that was started, as Ctrl-C does."""
+    task = asyncio.ensure_future(run.play())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
-        assert crm_export is not None
-        plan = _export_plan(crm_export, folder, fixes=fix or [])
-        plan = msgspec.structs.replace(
-            plan, faults=faults, limits=limits, kills=kills, database_url=db, seed=seed
-        )
-        result = asyncio.run(Run(plan, watch=lambda phase, p: print(phase, p)).play())
-        if report:
-            report.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
-        print(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
+        return await task
+    except asyncio.CancelledError as stopped:
+        raise typer.Exit(128 + signal.SIGTERM) from stopped
+
+
+def _show(screen: Screen, result: Json, *, where: Path, db: str | None, of_ours: bool) -> None:
+    final = result.get("final")
+    show_pass(screen, "After the first pass" if final else "What every system holds", result["first_pass"])
+    show_open(screen, result["first_pass"]["exceptions"])
+    if final:
+        show_pass(screen, "After mending", final)
+        show_open(screen, final["exceptions"])
+    faults = ", ".join(f"{n:,} {kind.replace('_', ' ')}" for kind, n in sorted(result["faults_injected"].items()))
+    kills = f", {result['kills']} kills of the platform" if result["kills"] else ""
+    screen.say("")
+    screen.say(f"{result['wall_s']:.1f} s of work. Disturbances on the way: {faults or 'none'}{kills}.")
+    show_next(screen, _commands(where, db, of_ours=of_ours))
+
+
+def _commands(where: Path, db: str | None, *, of_ours: bool) -> list[tuple[str, str]]:
+    """Commands that can be typed as they stand."""
+    options = f"--state {where}" + (f" --db {db}" if db else "")
+    database = Database(settings_for(where, database_url=db).database_url, readers=1)
+    try:
+        transaction, item = database.read_now(example_of)
     finally:
-        if state is None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _export_plan(directory: Path, folder: Path, *, fixes: list[str]) -> Plan:
-    records: dict[str, list[dict[str, Any]]] = READ_EXPORT["salesforce"](directory)
-    products = tuple(
-        {"name": str(one["Name"]), "list_price": str(one["List_Price__c"])} for one in records["Product2"]
-    )
-    states.prepare(folder, products=products)
-    won = sum(1 for deal in records["Opportunity"] if deal.get("StageName") in {"Won", "Closed Won"})
-    return Plan(
-        state=folder,
-        records=records,
-        products=products,
-        fixes=tuple(parse_fix(one) for one in fixes),
-        deals_won=won,
-    )
+        database.close()
+    found = [
+        (f"accordant tx show {transaction} {options}", "one deal's way through the four systems"),
+        (f"accordant tx prove {transaction} {options}", "proof: what was sent, what came back, what was read"),
+        (f"accordant exception list {options}", "what is open, and who is asked"),
+    ]
+    if item:
+        found.append((f"accordant exception show {item} {options}", "one open item, and what can be done"))
+    ledgers = "systems' own ledgers, recounted without the product"
+    if of_ours:
+        found.append((f"python tools/recount.py --ledgers {where}/ledger", ledgers))
+    return [*found, ("accordant up", "the same company, running, so that you can mend things yourself")]

@@ -1,6 +1,7 @@
 """The seeded company's year in one minute: won deals, a bad day, two causes mended, one left to the reader."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, select
 
-from accordant.backbone.rows import exception_table
+from accordant.backbone.rows import exception_table, transaction_table
 from accordant.experience.launch import company, report
 from accordant.experience.launch import state as states
 from accordant.experience.launch.progress import Progress, read_progress
@@ -65,8 +66,8 @@ class Story(Run):
         """Play it and return the report."""
         say = self._spectator.note
         say("Starting four sandboxes (Salesforce, Stripe Billing, NetSuite, Zendesk) and the platform.")
-        await self._open()
         try:
+            await self._open()
             await self._disturb()
             began = time.monotonic()
             await self.platform.start()
@@ -141,7 +142,17 @@ async def _done(work: object) -> None:
 def rejected_by_erp(connection: Connection) -> list[str]:
     """Open items of transactions that the books refused."""
     item = exception_table.c
-    query = select(item.exception_id).where(
-        item.state == "open", item.code == "vendor.rejected", item.owner == "finance operations"
-    )
-    return sorted(connection.execute(query).scalars())
+    rows = connection.execute(select(item.exception_id, item.detail).where(item.state == "open")).tuples()
+    details = {exception_id: json.loads(detail) for exception_id, detail in rows}
+    return sorted(one for one, told in details.items() if told.get("refused") and told.get("system") == "erp")
+
+
+def example_of(connection: Connection) -> tuple[str, str]:
+    """A transaction worth looking at (one that was retried if there is one), and an open item; empty without one."""
+    item, tx = exception_table.c, transaction_table.c
+    mended = select(item.transaction_id).where(item.transaction_id != "").order_by(item.closed_at_ms.desc(), item.owner)
+    any_one = select(tx.transaction_id).order_by((tx.state == "completed").desc(), tx.effects.desc(), tx.opened_at_ms)
+    opened = select(item.exception_id).where(item.state == "open").order_by(item.opened_at_ms)
+    transaction = connection.execute(mended.where(item.state != "open").limit(1)).scalar()
+    transaction = transaction or connection.execute(any_one.limit(1)).scalar()
+    return transaction or "", connection.execute(opened.limit(1)).scalar() or ""
