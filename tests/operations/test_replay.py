@@ -52,7 +52,7 @@ async def run(storage: Storage, selection: Selection, *, engine: Idle | None = N
 
 def states(storage: Storage) -> dict[str, str]:
     query = select(inbox_table.c.message_id, inbox_table.c.state)
-    return dict(storage.database.read_now(lambda c: c.execute(query).tuples().all()))
+    return dict(storage.database.read_now(lambda c: c.execute(query).all()))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath, JSONBody
 from sqlalchemy import Connection, select
 
 from accordant.backbone.rows import exception_table
@@ -120,7 +121,7 @@ async def how_far(state: State) -> ProgressNow:
 
 
 @post("/v1/exceptions/{exception_id:str}/retry", status_code=200)
-async def retry(state: State, request: AnyRequest, *, exception_id: str) -> Released:
+async def retry(state: State, request: AnyRequest, *, exception_id: FromPath[str]) -> Released:
     platform: Platform = state["platform"]
     actor = actor_of(request)
     if not await platform.database.read(lambda connection: _knows_item(connection, exception_id)):
@@ -133,7 +134,7 @@ async def retry(state: State, request: AnyRequest, *, exception_id: str) -> Rele
 
 
 @post("/v1/causes/{group:str}/release", status_code=200)
-async def release(state: State, request: AnyRequest, *, group: str) -> Released:
+async def release(state: State, request: AnyRequest, *, group: FromPath[str]) -> Released:
     platform: Platform = state["platform"]
     actor = actor_of(request)
     if not await platform.database.read(lambda connection: _knows_cause(connection, group)):
@@ -146,7 +147,9 @@ async def release(state: State, request: AnyRequest, *, group: str) -> Released:
 
 
 @put("/v1/reference/{table:str}")
-async def set_reference(state: State, request: AnyRequest, *, table: str, data: ReferenceRequest) -> ReferenceSet:
+async def set_reference(
+    state: State, request: AnyRequest, *, table: FromPath[str], data: JSONBody[ReferenceRequest]
+) -> ReferenceSet:
     platform: Platform = state["platform"]
     version = await platform.estates.set_reference(
         table,
@@ -159,7 +162,7 @@ async def set_reference(state: State, request: AnyRequest, *, table: str, data: 
 
 
 @post("/v1/replay", status_code=200)
-async def replay(state: State, request: AnyRequest, *, data: ReplayRequest) -> Replayed:
+async def replay(state: State, request: AnyRequest, *, data: JSONBody[ReplayRequest]) -> Replayed:
     platform: Platform = state["platform"]
     actor, tenant = actor_of(request), platform.settings.tenant
     if data.preview:

@@ -31,7 +31,7 @@ _COLUMNS = (
     Column("what"),
     Column("owner"),
     Column("amount", is_whole=True, is_right=True),
-    Column("age", is_whole=True, is_right=True),
+    Column("age", is_whole=True, is_right=True, is_optional=True),
 )
 app = typer.Typer(help="Open exceptions: what stopped, why, who is asked, and how it goes on.", no_args_is_help=True)
 

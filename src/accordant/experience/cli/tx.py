@@ -131,7 +131,7 @@ _COLUMNS = (
     Column("customer"),
     Column("amount", is_whole=True, is_right=True),
     Column("verified", is_right=True, is_whole=True, is_optional=True),
-    Column("age", is_whole=True, is_right=True),
+    Column("age", is_whole=True, is_right=True, is_optional=True),
     Column("flow", is_optional=True),
 )
 
