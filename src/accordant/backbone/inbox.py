@@ -123,4 +123,5 @@ def message_of(row: MessageRow) -> Message:
 def counts_by_state(connection: Connection) -> dict[str, int]:
     """How many messages are kept, published, ignored, superseded and quarantined."""
     columns = inbox_table.c
-    return dict(connection.execute(select(columns.state, func.count()).group_by(columns.state)).tuples().all())
+    query = select(columns.state, func.count().label("n")).group_by(columns.state)
+    return {row.state: row.n for row in connection.execute(query)}
