@@ -20,6 +20,7 @@ from accordant.kernel.database import Database
 from accordant.kernel.database.connection import durability
 from accordant.kernel.settings import Settings, default_state, settings_for
 
+Records = dict[str, list[dict[str, Any]]]
 _FRESH = "start again from nothing with `accordant up --fresh`, or name another folder with --state"
 
 
@@ -40,13 +41,23 @@ def up(
     settings = settings_for(where, database_url=db)
     folder.require_free(settings.database_url)
     plan: Plan | None = None
+    later: Records = {}
     if sandboxes:
         if fresh:
             folder.clear(where)
         folder.require_new(where, settings.database_url, hint=_FRESH)
-        plan = plan_of_company(where, seed)[0] if crm_export is None else plan_of_export(crm_export, where)
+        plan, later = _what_to_load(where, crm_export, seed=seed)
         plan = msgspec.structs.replace(plan, limits=limits, seed=seed)
-    asyncio.run(_stay(Standing(where, database_url=db, port=port, plan=plan), settings))
+    standing = Standing(where, database_url=db, port=port, plan=plan)
+    standing.later = later
+    asyncio.run(_stay(standing, settings))
+
+
+def _what_to_load(where: Path, crm_export: Path | None, *, seed: int) -> tuple[Plan, Records]:
+    if crm_export is not None:
+        return plan_of_export(crm_export, where), {}
+    plan, made = plan_of_company(where, seed)
+    return plan, made.later
 
 
 async def _stay(standing: Standing, settings: Settings) -> None:
@@ -76,7 +87,9 @@ def _say_where(screen: Screen, standing: Standing, settings: Settings) -> None:
     screen.say(f"State       {state}: estate, secrets, ledgers of the sandboxes, logs")
     screen.say(f"Durability  {_durability(settings)}")
     if standing.plan is not None:
-        screen.say(f"Loaded      {_loaded(standing.plan.records)}, {standing.plan.deals_won:,} of the deals won")
+        screen.say(
+            f"Loaded      {_loaded(standing.plan.records, standing.later)}, {standing.plan.deals_won:,} of the deals won"
+        )
         screen.say("Sandboxes keep nothing when they stop: the next start on this folder needs --fresh.")
     screen.say("")
     screen.say("Try in a second terminal:", style="bold")
@@ -93,5 +106,6 @@ def _durability(settings: Settings) -> str:
         database.close()
 
 
-def _loaded(records: dict[str, list[dict[str, Any]]]) -> str:
-    return f"{len(records['Account']):,} accounts, {len(records['Opportunity']):,} opportunities"
+def _loaded(records: Records, later: Records) -> str:
+    deals = len(records["Opportunity"]) + len(later.get("Opportunity", ()))
+    return f"{len(records['Account']):,} accounts, {deals:,} opportunities"

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from accordant.experience.launch import state as states
 from accordant.experience.launch.process import PlatformProcess
@@ -18,6 +19,8 @@ class Standing:
     def __init__(self, state: Path, *, database_url: str | None, port: int, plan: Plan | None) -> None:
         self.state = state
         self.plan = plan
+        self.later: dict[str, list[dict[str, Any]]] = {}
+        """Records that the CRM shows once the platform runs."""
         self.platform = PlatformProcess(state, database_url=database_url, port=port or states.free_port())
         self.sandboxes = Sandboxes(state, limits=plan.limits, seed=plan.seed) if plan else None
 
@@ -30,6 +33,8 @@ class Standing:
             await self.sandboxes.furnish(self.platform.url)
             await self.sandboxes.ask("crm", "POST", "load", self.plan.records)
         await self.platform.start()
+        if self.later and self.sandboxes is not None:
+            await self.sandboxes.ask("crm", "POST", "load", self.later)
 
     def addresses(self) -> list[tuple[str, str, str]]:
         """Connection, address and vendor of every sandbox."""
