@@ -137,6 +137,15 @@ def test_any_id_finds_the_transaction(a_deal: Path, word: str) -> None:
     assert "body" not in told["message"]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("place order", "1 effect stands"), ("tell it stopped", "no business record was written anywhere")],
+)
+def test_a_stopped_transaction_says_what_stands_and_a_notice_is_nothing(state: Path, name: str, said: str) -> None:
+    fill(state, stored.transaction(state="exception"), stored.item(1), stored.effect(name))
+    assert said in run("tx", "show", TX).output
+
+
 def test_an_id_of_several_lists_them(state: Path) -> None:
     fill(state, stored.transaction(1, subject="DEAL"), stored.transaction(2, subject="DEAL"))
     told = answer("tx", "show", "DEAL", exit_code=1)

@@ -44,6 +44,8 @@ async def test_the_newest_comes_first(three: Storage) -> None:
         ({"about": "billing_NATIVE1"}, ["DEAL-1"]),
         ({"about": "start subscription-1"}, ["DEAL-1"]),
         ({"about": "006NATIVE3"}, ["DEAL-3"]),
+        ({"about": "acme corporation"}, ["DEAL-1"]),
+        ({"about": "acme"}, []),
         ({"about": "cor-0002"}, ["DEAL-2"]),
         ({"about": "tx-" + "0" * 23 + "2"}, ["DEAL-2"]),
         ({"about": "0" * 8}, ["DEAL-3", "DEAL-2", "DEAL-1"]),

@@ -14,6 +14,10 @@ import msgspec
 from accordant.kernel.priority import Priority
 
 
+KEY_SPENT = frozenset({"vendor.replayed_failure", "vendor.key_conflict"})
+"""Codes of an Unknown after which repeating the same key tells nothing more: the vendor gives the answer it saved."""
+
+
 class EffectClass(StrEnum):
     """How a vendor protects one operation against being applied twice."""
 

@@ -35,6 +35,7 @@ class VendorHttp:
         self._deps = deps
         self._auth = manners.auth
         self._rate_headers = manners.rate_headers
+        self._alive = manners.alive
         self._line = Line(settings, deps, headers=manners.headers)
         self._verdict = Verdict(settings.name, manners.explain)
         self._auth.attach(self._line)
@@ -115,10 +116,10 @@ class VendorHttp:
             except BaseException:
                 breaker.abandoned(ticket)
                 raise
-            if answer.status >= 500:
-                breaker.failed(ticket)
-            else:
+            if self._alive(answer):
                 breaker.succeeded(ticket)
+            else:
+                breaker.failed(ticket)
         finally:
             self.budget.leave()
         if self._rate_headers is not None:

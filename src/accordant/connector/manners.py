@@ -18,5 +18,7 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
     """Builds (does not raise) the error for a 4xx other than 401 and 429: Rejected, Busy, RateLimited, Unknown …"""
     rate_headers: Callable[[Mapping[str, str]], Quota | None] | None = None
     """Learns what is left of the vendor's budget from an answer's headers (lower-case names)."""
+    alive: Callable[[Answer], bool] = lambda answer: answer.status < 500
+    """Whether an answer shows that the vendor works; the breaker counts those that do not."""
     headers: Mapping[str, str] = {}
     """Sent with every call, such as `Stripe-Version`."""

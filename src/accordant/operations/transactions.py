@@ -34,7 +34,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""
     flow: str = ""
     about: str = ""
-    """Any id: of the transaction (or its beginning), of the business thing, of a record in one of the systems."""
+    """Any id: of the transaction (or its beginning), of the business thing, of a record in one of the systems; or the
+    customer's whole name, in any case."""
     party: str = ""
     """Part of the customer's name, in any case."""
     cause_group: str = ""
@@ -215,6 +216,7 @@ def _is_about(word: str) -> ColumnElement[bool]:
         _tx.subject == word,
         _tx.correlation_id == word,
         _tx.event_id == word,
+        func.lower(_tx.party) == word.lower(),
         _tx.event_id.in_(told),
         _tx.transaction_id.in_(written),
     ]

@@ -6,7 +6,7 @@ import msgspec
 
 from accordant.backbone.rows import EffectRow, TransactionRow
 from accordant.canonical.operation import Applied, EffectClass, Operation, Receipt
-from accordant.kernel.errors import AccordantError, Rejected
+from accordant.kernel.errors import AccordantError, Rejected, Unknown
 from accordant.kernel.ids import canonical_json, digest, effect_key
 
 INTENDED, SENT, CONFIRMED, REJECTED, UNKNOWN = "intended", "sent", "confirmed", "rejected", "unknown"
@@ -101,6 +101,14 @@ def refusal_of(effect: EffectRow) -> Rejected:
     """The refusal that a rejected effect met."""
     told = msgspec.json.decode(effect.error)
     return Rejected(told["message"], code=told["code"], hint=told["hint"], detail=told["detail"])
+
+
+def doubt_of(effect: EffectRow) -> Unknown | None:
+    """Why nobody could say whether an earlier sending was applied; kept until it is settled."""
+    if not effect.error:
+        return None
+    told = msgspec.json.decode(effect.error)
+    return Unknown(told["message"], code=told["code"], hint=told["hint"], detail=told["detail"])
 
 
 def key_is_old(effect: EffectRow, operation: Operation, *, at_ms: int) -> bool:

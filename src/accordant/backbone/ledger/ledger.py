@@ -15,7 +15,7 @@ from sqlalchemy import Table
 
 from accordant.backbone.ledger import entries
 from accordant.backbone.rows import EffectRow, TransactionRow, effect_table
-from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation, Receipt
+from accordant.canonical.operation import KEY_SPENT, Applied, Attempt, EffectClass, Operation, Receipt
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, NotCommitted, NotRead, Writer
 from accordant.kernel.errors import (
@@ -31,8 +31,6 @@ from accordant.kernel.priority import Priority
 from accordant.telemetry.audit import AuditEntry, record
 
 Keeps = Callable[[Receipt], Sequence[tuple[Table, msgspec.Struct]]]
-REPLAYED_ERROR = "vendor.replayed_error"
-"""Code of an Unknown that the vendor will answer to this key for ever."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +114,7 @@ class Ledger:
         return entries.intend(step.transaction, step.name, step.operation, n=effect.n, version=effect.version + 1)
 
     async def _until_known(self, step: Step, effect: EffectRow, ambiguous: bool) -> EffectRow:
-        problem: AccordantError | None = None
+        problem: AccordantError | None = entries.doubt_of(effect) if ambiguous else None
         for attempt in range(self._patience.tries):
             if attempt:
                 await self._sleep(self._pause_s(attempt, problem))
@@ -183,7 +181,7 @@ class Ledger:
         if operation.effect_class is EffectClass.ONCE:
             raise _in_doubt(step, problem)
         key_spent = entries.key_is_old(effect, operation, at_ms=self._clock.now_ms()) or (
-            problem is not None and problem.code == REPLAYED_ERROR
+            problem is not None and problem.code in KEY_SPENT
         )
         changed = effect.input_hash != entries.input_hash(operation)
         if changed and operation.effect_class is EffectClass.UPSERT and operation.look_up is None:
@@ -231,7 +229,8 @@ class Ledger:
         """This sending was not applied; whether an earlier one was is as open as before."""
         if effect.state != entries.SENT:
             return effect
-        return self._note(step, effect, entries.UNKNOWN if ambiguous else entries.INTENDED, problem)
+        doubt = entries.doubt_of(effect) if ambiguous else None
+        return self._note(step, effect, entries.UNKNOWN if ambiguous else entries.INTENDED, doubt or problem)
 
     def _audit(
         self, changes: Changes, step: Step, action: str, effect: EffectRow, problem: AccordantError | None = None

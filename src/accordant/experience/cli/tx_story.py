@@ -13,6 +13,8 @@ from accordant.operations.proof import SYSTEMS
 from accordant.operations.timeline import Moment, timeline
 from accordant.operations.transactions import Story
 
+NOTICE = "tell "
+"""How the names of notices begin: they say where something stands and change no business record."""
 _TIME, _CELL_MAX = 9, 28
 _WORDS = {"confirmed": "not read back", "sent": "under way", "intended": "not sent yet", "unknown": "outcome unknown"}
 """What a state is called where it needs more than its name."""
@@ -71,8 +73,9 @@ def _standing(story: Story) -> tuple[str, str]:
         return f"waiting for {row.waiting_for}", style_of("waiting")
     if row.state == "exception":
         owners = sorted({item.owner for item in story.exceptions if item.state == "open"})
-        count = f"{len(confirmed)} {'effect stands' if len(confirmed) == 1 else 'effects stand'}"
-        what = count if confirmed else "nothing was written anywhere"
+        stand = [one for one in confirmed if not one.name.startswith(NOTICE)]
+        count = f"{len(stand)} {'effect stands' if len(stand) == 1 else 'effects stand'}"
+        what = count if stand else "no business record was written anywhere"
         return f"stopped for a person ({', '.join(owners) or 'nobody yet'}); {what}", style_of("exception")
     if row.state == "completed" and row.waivers:
         return "completed with steps waived: " + row.waivers.strip().replace("\n", "; "), ""

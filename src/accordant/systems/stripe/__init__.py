@@ -22,7 +22,7 @@ def _manners(settings: ConnectionSettings) -> Manners:
     if not key.strip():
         raise Misconfigured(f"connection {settings.name}: the credential `secret_key` is missing")
     version = str(settings.options.get("api_version", API_VERSION))
-    return Manners(auth=BearerToken(key), explain=explain, headers={"Stripe-Version": version})
+    return Manners(auth=BearerToken(key), explain=explain, alive=alive, headers={"Stripe-Version": version})
 
 
 def _connect(settings: ConnectionSettings, http: Any) -> StripeBilling:

@@ -37,6 +37,11 @@ def explain(answer: Answer) -> Rejected | Unknown | Unavailable:
     return Rejected(f"Stripe refused: {message}", detail=detail)
 
 
+def alive(answer: Answer) -> bool:
+    """A 5xx that Stripe repeats from its memory of a key says nothing about how Stripe is now."""
+    return answer.status < 500 or answer.headers.get("idempotent-replayed") == "true"
+
+
 def server_error(answer: Answer) -> Unknown:
     """A 5xx to a write: saved under the key and repeated, or new."""
     replayed = answer.headers.get("idempotent-replayed") == "true"
