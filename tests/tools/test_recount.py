@@ -20,6 +20,10 @@ def line(kind: str, business_id: str, *, change: str = "create", amount_minor: i
     return {"kind": kind, "change": change, "native_id": native, "business_id": business_id, **money, "body": body}
 
 
+def subscription(number: str, amount_minor: int) -> Line:
+    return line("subscription", f"s-{number}", amount_minor=amount_minor, metadata={"opportunity_id": number})
+
+
 def sound() -> dict[str, list[Line]]:
     """What the four systems write down when two deals of a parent and its subsidiary went well."""
     amounts = {"W1": 55_000, "W2": 480_050}
@@ -92,7 +96,7 @@ def orphaned_order(ledgers: dict[str, list[Line]]) -> None:
 
 
 def subscription_of_no_won_deal(ledgers: dict[str, list[Line]]) -> None:
-    ledgers["billing"].append(line("subscription", "s-X", amount_minor=1, metadata={"opportunity_id": "X"}))
+    ledgers["billing"].append(subscription("X", 1))
 
 
 def lost_parent(ledgers: dict[str, list[Line]]) -> None:

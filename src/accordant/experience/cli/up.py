@@ -87,9 +87,8 @@ def _say_where(screen: Screen, standing: Standing, settings: Settings) -> None:
     screen.say(f"State       {state}: estate, secrets, ledgers of the sandboxes, logs")
     screen.say(f"Durability  {_durability(settings)}")
     if standing.plan is not None:
-        screen.say(
-            f"Loaded      {_loaded(standing.plan.records, standing.later)}, {standing.plan.deals_won:,} of the deals won"
-        )
+        what = _loaded(standing.plan.records, standing.later)
+        screen.say(f"Loaded      {what}, {standing.plan.deals_won:,} of the deals won")
         screen.say("Sandboxes keep nothing when they stop: the next start on this folder needs --fresh.")
     screen.say("")
     screen.say("Try in a second terminal:", style="bold")
