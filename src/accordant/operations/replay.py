@@ -79,9 +79,11 @@ def preview(connection: Connection, selection: Selection, *, tenant: str) -> lis
     """
     _require_filter(selection)
     if not selection.ids:
-        return [plan_message(row) for row in _selected(connection, selection, tenant)]
-    messages = {row.message_id: plan_message(row) for row in _messages(connection, selection.ids, tenant)}
-    transactions = {row.transaction_id: plan_transaction(row) for row in _driven(connection, selection.ids, tenant)}
+        return [plan_message(row) for row in _selected(connection, selection, tenant=tenant)]
+    messages = {row.message_id: plan_message(row) for row in _messages(connection, selection.ids, tenant=tenant)}
+    transactions = {
+        row.transaction_id: plan_transaction(row) for row in _driven(connection, selection.ids, tenant=tenant)
+    }
     found = {**messages, **transactions}
     return [found.get(one) or _unknown(one) for one in dict.fromkeys(selection.ids)]
 
@@ -119,14 +121,14 @@ class Replays:
         return [done.get(one.id, one) for one in planned]
 
     async def _messages(self, ids: Sequence[str], *, tenant: str, actor: str) -> dict[str, Planned]:
-        rows = await self._parts.database.read(lambda connection: _messages(connection, ids, tenant))
+        rows = await self._parts.database.read(lambda connection: _messages(connection, ids, tenant=tenant))
         items = await self._parts.database.read(lambda connection: _open_items(connection, ids))
         changes, now = Changes(), self._parts.clock.now_ms()
         planned = {row.message_id: plan_message(row) for row in rows}
         for row in rows:
             if planned[row.message_id].will:
                 changes.put(inbox_table, _replace(row, state="kept", note=""))
-                record(changes, _replayed_message(row, actor, now))
+                record(changes, _replayed_message(row, actor=actor, at_ms=now))
         for item in items:
             close_item(changes, item, actor=actor, at_ms=now, state="released")
         await self._parts.writer.commit(changes)
@@ -137,14 +139,14 @@ class Replays:
         planned: dict[str, Planned] = {}
 
         async def act() -> None:
-            rows = await self._parts.database.read(lambda connection: _driven(connection, ids, tenant))
+            rows = await self._parts.database.read(lambda connection: _driven(connection, ids, tenant=tenant))
             changes, now = Changes(), self._parts.clock.now_ms()
             for row in rows:
                 planned[row.transaction_id] = plan_transaction(row)
                 if planned[row.transaction_id].will:
                     changes.put(transaction_table, _again(row, now))
                     lanes.wake(changes, row.lane)
-                    record(changes, _replayed_transaction(row, actor, now))
+                    record(changes, _replayed_transaction(row, actor=actor, at_ms=now))
             if changes:
                 await self._parts.writer.commit(changes)
 
@@ -204,7 +206,7 @@ def _unknown(one: str) -> Planned:
     )
 
 
-def _selected(connection: Connection, selection: Selection, tenant: str) -> list[MessageRow]:
+def _selected(connection: Connection, selection: Selection, *, tenant: str) -> list[MessageRow]:
     conditions: list[ColumnElement[bool]] = [_m.tenant == tenant]
     if selection.since_ms is not None:
         conditions.append(_m.received_at_ms >= selection.since_ms)
@@ -218,12 +220,12 @@ def _selected(connection: Connection, selection: Selection, tenant: str) -> list
     return [MessageRow(**row) for row in connection.execute(query).mappings()]
 
 
-def _messages(connection: Connection, ids: Sequence[str], tenant: str) -> list[MessageRow]:
+def _messages(connection: Connection, ids: Sequence[str], *, tenant: str) -> list[MessageRow]:
     query = select(inbox_table).where(_m.message_id.in_(ids), _m.tenant == tenant)
     return [MessageRow(**row) for row in connection.execute(query).mappings()]
 
 
-def _driven(connection: Connection, ids: Sequence[str], tenant: str) -> list[TransactionRow]:
+def _driven(connection: Connection, ids: Sequence[str], *, tenant: str) -> list[TransactionRow]:
     columns = transaction_table.c
     query = select(transaction_table).where(columns.transaction_id.in_(ids), columns.tenant == tenant)
     return [TransactionRow(**row) for row in connection.execute(query).mappings()]
@@ -235,7 +237,7 @@ def _open_items(connection: Connection, message_ids: Sequence[str]) -> list[Exce
     return [ExceptionRow(**row) for row in connection.execute(query).mappings()]
 
 
-def _replayed_message(row: MessageRow, actor: str, at_ms: int) -> AuditEntry:
+def _replayed_message(row: MessageRow, *, actor: str, at_ms: int) -> AuditEntry:
     return AuditEntry(
         at_ms=at_ms,
         tenant=row.tenant,
@@ -247,7 +249,7 @@ def _replayed_message(row: MessageRow, actor: str, at_ms: int) -> AuditEntry:
     )
 
 
-def _replayed_transaction(row: TransactionRow, actor: str, at_ms: int) -> AuditEntry:
+def _replayed_transaction(row: TransactionRow, *, actor: str, at_ms: int) -> AuditEntry:
     return AuditEntry(
         at_ms=at_ms,
         tenant=row.tenant,

@@ -62,7 +62,7 @@ class Client:
         self._address = address
         self._actor = actor
 
-    def command(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def command(self, method: str, path: str, *, body: object = None) -> dict[str, Any]:
         """What it answered. Raises Refused, NotFound, BadInput, Unavailable or NotRunning."""
         parts = urlsplit(self._address.url)
         connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_TIMEOUT_S)

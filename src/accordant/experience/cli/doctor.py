@@ -74,7 +74,7 @@ def _show_findings(screen: Screen, findings: list[Finding]) -> None:
         said = f"{one.said}\n→ {one.hint}" if one.hint and not one.is_fine else one.said
         rows.append([cell(mark, style), cell(one.about), cell(said, "" if one.is_fine else "red")])
     columns = (Column("", is_whole=True), Column("", is_whole=True), Column("", wraps=True))
-    print_grid(screen, columns, rows, header=False)
+    print_grid(screen, columns, rows=rows, header=False)
     wrong = sum(not one.is_fine for one in findings)
     said = f"{wrong} of {len(findings)} checks found something wrong." if wrong else "All checks are fine."
     screen.say(f"\n{said}\n", style="bold")
@@ -87,7 +87,7 @@ def _show_promises(screen: Screen) -> None:
     for one in VENDORS.values():
         screen.say(f"\n{one.vendor} ({one.role}, API {one.api_version})", style="bold")
         sources = list(dict.fromkeys(able.source for able in one.capabilities))
-        print_grid(screen, _COLUMNS, [_promise(able, sources) for able in one.capabilities])
+        print_grid(screen, _COLUMNS, rows=[_promise(able, sources) for able in one.capabilities])
         for n, source in enumerate(sources, 1):
             screen.say(f"  [{n}] {source}", style="dim")
 

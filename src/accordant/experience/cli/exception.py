@@ -94,7 +94,7 @@ def show(
     if json:
         write_json({**as_json(found[0]), "runbook": runbook})
     else:
-        _show_one(Screen(), found[0], runbook)
+        _show_one(Screen(), found[0], runbook=runbook)
 
 
 @app.command()
@@ -187,10 +187,10 @@ def _show_items(screen: Screen, items: list[ExceptionRow]) -> None:
         ]
         for item in items
     ]
-    print_grid(screen, _COLUMNS, rows)
+    print_grid(screen, _COLUMNS, rows=rows)
 
 
-def _show_one(screen: Screen, item: ExceptionRow, runbook: str) -> None:
+def _show_one(screen: Screen, item: ExceptionRow, *, runbook: str) -> None:
     screen.say(f"{screen.mark('exception')} {item.message}", style=style_of(item.severity))
     screen.say("")
     late = " (overdue)" if item.state == "open" and item.deadline_ms < SystemClock().now_ms() else ""
@@ -212,7 +212,7 @@ def _show_one(screen: Screen, item: ExceptionRow, runbook: str) -> None:
         "runbook": runbook,
     }
     rows = [[cell(name, "dim"), cell(value)] for name, value in facts.items() if value]
-    print_grid(screen, (Column("", is_whole=True), Column("", wraps=True)), rows, header=False)
+    print_grid(screen, (Column("", is_whole=True), Column("", wraps=True)), rows=rows, header=False)
     if item.hint:
         screen.say(f"\n{item.hint}")
     if item.state == "open":

@@ -29,7 +29,7 @@ class Column(msgspec.Struct, frozen=True):
 Row = Sequence[Text | str]
 
 
-def print_grid(screen: Screen, columns: Sequence[Column], rows: Sequence[Row], *, header: bool = True) -> None:
+def print_grid(screen: Screen, columns: Sequence[Column], *, rows: Sequence[Row], header: bool = True) -> None:
     """Print rows under their columns' names; a column that is empty in every row is left out."""
     texts = [[one if isinstance(one, Text) else cell(one) for one in row] for row in rows]
     places = [n for n in range(len(columns)) if any(row[n].plain for row in texts)]
@@ -40,9 +40,9 @@ def print_grid(screen: Screen, columns: Sequence[Column], rows: Sequence[Row], *
     widths = _shared_out(columns, places, natural=natural, width=screen.width)
     if header:
         names = [cell(columns[n].name, "dim") for n in places]
-        _print_row(screen, [columns[n] for n in places], names, widths=widths)
+        _print_row(screen, [columns[n] for n in places], cells=names, widths=widths)
     for row in texts:
-        _print_row(screen, [columns[n] for n in places], [row[n] for n in places], widths=widths)
+        _print_row(screen, [columns[n] for n in places], cells=[row[n] for n in places], widths=widths)
 
 
 def _length(text: Text) -> int:
@@ -74,8 +74,11 @@ def _shared_out(columns: Sequence[Column], places: Sequence[int], *, natural: di
     return [given[n] for n in places]
 
 
-def _print_row(screen: Screen, columns: Sequence[Column], cells: Sequence[Text], *, widths: Sequence[int]) -> None:
-    stacked = [_stack(screen, column, text, width) for column, text, width in zip(columns, cells, widths, strict=True)]
+def _print_row(screen: Screen, columns: Sequence[Column], *, cells: Sequence[Text], widths: Sequence[int]) -> None:
+    stacked = [
+        _stack(screen, column, text=text, width=width)
+        for column, text, width in zip(columns, cells, widths, strict=True)
+    ]
     for parts in zip_longest(*stacked):
         line = Text()
         for n, (part, width) in enumerate(zip(parts, widths, strict=True)):
@@ -87,7 +90,7 @@ def _print_row(screen: Screen, columns: Sequence[Column], cells: Sequence[Text],
         screen.print(line)
 
 
-def _stack(screen: Screen, column: Column, text: Text, width: int) -> list[Text]:
+def _stack(screen: Screen, column: Column, *, text: Text, width: int) -> list[Text]:
     if column.wraps:
         lines = [line for part in text.split("\n") for line in part.wrap(screen.console, width)]
         for line in lines:

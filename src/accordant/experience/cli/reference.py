@@ -52,7 +52,7 @@ def list_(
     if json:
         write_json({"estate_version": estate.version, "coverage": one, "rows": words})
     else:
-        _show_table(Screen(), one, words)
+        _show_table(Screen(), one, words=words)
 
 
 @app.command("set")
@@ -69,7 +69,7 @@ def set_(
 ) -> None:
     """Give a word a meaning, from now on; what is parked on it goes on when its cause is released."""
     body = {"value": value, "target": target, "owner": owner or None, "reason": reason}
-    answer = Client(state, actor=actor).command("PUT", path("reference", table), body)
+    answer = Client(state, actor=actor).command("PUT", path("reference", table), body=body)
     with records(state, db) as stored:
         estate = stored.read(estate_in_force)
         tables = stored.read(lambda c: coverage(c, estate, tenant=stored.tenant, on=date.max) if estate else [])
@@ -101,12 +101,12 @@ def _show_tables(screen: Screen, tables: list[TableCoverage], *, version: int) -
     print_grid(
         screen,
         (*columns, Column("in force", is_whole=True, is_right=True), Column("words without a meaning", wraps=True)),
-        rows,
+        rows=rows,
     )
     screen.say("\nThe rows of one: accordant reference list TABLE", style="dim")
 
 
-def _show_table(screen: Screen, one: TableCoverage, words: list[Word]) -> None:
+def _show_table(screen: Screen, one: TableCoverage, *, words: list[Word]) -> None:
     screen.say(f"{one.table}: {one.in_force:,} of {one.values:,} values in force; owner {one.owner}\n", style="bold")
     if words:
         _show_words(screen, words)
@@ -128,7 +128,7 @@ def _show_words(screen: Screen, words: list[Word]) -> None:
         holds = cell(word.holds, "" if word.holds == "in force" else "dim")
         rows.append([cell(row.value), cell(row.target), holds, cell(_days(row)), cell(row.owner), cell(more, "dim")])
     columns = (Column("value"), Column("means"), Column("holds", is_whole=True), Column("effective", is_whole=True))
-    print_grid(screen, (*columns, Column("owner"), Column("more", is_optional=True)), rows)
+    print_grid(screen, (*columns, Column("owner"), Column("more", is_optional=True)), rows=rows)
 
 
 def _days(row: ReferenceRow) -> str:

@@ -52,12 +52,12 @@ def replay(
         quarantined=quarantined,
         all=all_,
     )
-    planned = _planned(selection, state, db)
+    planned = _planned(selection, state=state, db=db)
     doing = [one for one in planned if one.will]
     if not json:
         _show(Screen(), planned)
     if doing and not only_preview and (yes or _agreed(len(doing), json=json)):
-        answer = Client(state, actor=actor).command("POST", path("replay"), msgspec.to_builtins(selection))
+        answer = Client(state, actor=actor).command("POST", path("replay"), body=msgspec.to_builtins(selection))
         done = msgspec.convert(answer["items"], list[Planned])
         _tell_done(done, json=json)
     elif json:
@@ -68,7 +68,7 @@ def replay(
         raise typer.Exit(NOT_FOUND)
 
 
-def _planned(selection: Selection, state: Path | None, db: str | None) -> list[Planned]:
+def _planned(selection: Selection, *, state: Path | None, db: str | None) -> list[Planned]:
     with records(state, db) as stored:
         try:
             return stored.read(lambda connection: preview(connection, selection, tenant=stored.tenant))
@@ -102,7 +102,7 @@ def _show(screen: Screen, planned: Sequence[Planned]) -> None:
         for one in planned[:_SHOWN_MAX]
     ]
     columns = (Column("id", is_whole=True), Column("stands"), Column("about", is_optional=True))
-    print_grid(screen, (*columns, Column("would be", wraps=True)), rows)
+    print_grid(screen, (*columns, Column("would be", wraps=True)), rows=rows)
     if len(planned) > _SHOWN_MAX:
         counts = Counter(one.what for one in planned)
         screen.say(f"… and {len(planned) - _SHOWN_MAX:,} more; in all:")

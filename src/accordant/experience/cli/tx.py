@@ -76,7 +76,7 @@ def prove(id: Id, state: StateOption = None, db: DbOption = None, json: JsonOpti
     if json:
         write_json(tx_proof.as_json(proof))
     else:
-        tx_proof.draw(Screen(), proof, found)
+        tx_proof.draw(Screen(), proof, row=found.transaction)
     if not proof.proven:
         raise typer.Exit(WRONG)
 
@@ -138,10 +138,10 @@ _COLUMNS = (
 
 def _table(screen: Screen, transactions: tuple[Listed, ...]) -> None:
     now = SystemClock().now_ms()
-    print_grid(screen, _COLUMNS, [_row(screen, one, now) for one in transactions])
+    print_grid(screen, _COLUMNS, rows=[_row(screen, one, now_ms=now) for one in transactions])
 
 
-def _row(screen: Screen, one: Listed, now_ms: int) -> list[Text]:
+def _row(screen: Screen, one: Listed, *, now_ms: int) -> list[Text]:
     stands = f"waiting: {one.waiting_for}" if one.state == "waiting" else one.state
     settled = one.effects_confirmed - one.effects_unverified
     id_length = None if screen.width >= _WIDE else _SHORT

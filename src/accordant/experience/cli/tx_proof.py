@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
+from accordant.backbone.rows import TransactionRow
 from accordant.experience.cli.grid import Column, print_grid
 from accordant.experience.cli.screen import Screen, cell, style_of
 from accordant.operations.proof import SYSTEMS, Proof, ProofLine
-from accordant.operations.transactions import Story
 
 _HASH_SHORT, _HASH_MIDDLE, _HASH_WHOLE = 8, 16, 64
 _COLUMNS = (
@@ -27,25 +27,24 @@ def as_json(proof: Proof) -> dict[str, Any]:
     return {**msgspec.to_builtins(proof), "proven": proof.proven}
 
 
-def draw(screen: Screen, proof: Proof, story: Story) -> None:
+def draw(screen: Screen, proof: Proof, *, row: TransactionRow) -> None:
     """Print it."""
-    row = story.transaction
     screen.say(f"{row.transaction_id}  {row.flow}  {row.subject}  {row.party}", style="bold")
     screen.say("")
     size = _HASH_SHORT if screen.width < 110 else _HASH_MIDDLE if screen.width < 220 else _HASH_WHOLE
     rows: list[list[Text]] = []
     for system in [*SYSTEMS, *sorted({line.system for line in proof.lines} - set(SYSTEMS))]:
         lines = [line for line in proof.lines if line.system == system]
-        rows += [_cells(screen, line, size) for line in lines]
+        rows += [_cells(screen, line, size=size) for line in lines]
         if not lines:
             blank = [cell("") for _ in _COLUMNS[2:]]
             rows.append([cell(LABELS.get(system, system)), cell("nothing written", "dim"), *blank])
-    print_grid(screen, _COLUMNS, rows)
+    print_grid(screen, _COLUMNS, rows=rows)
     screen.say("")
     _verdict(screen, proof)
 
 
-def _cells(screen: Screen, line: ProofLine, size: int) -> list[Text]:
+def _cells(screen: Screen, line: ProofLine, *, size: int) -> list[Text]:
     word = line.read_back or line.state
     mark = screen.mark(word if word in {"verified", "superseded", "different"} else line.state)
     return [

@@ -35,7 +35,7 @@ def as_json(story: Story) -> dict[str, Any]:
 
 def draw(screen: Screen, story: Story, *, now_ms: int) -> None:
     """Print it."""
-    _head(screen, story, now_ms)
+    _head(screen, story, now_ms=now_ms)
     moments = timeline(story)
     width = min(_CELL_MAX, (screen.width - _TIME) // len(SYSTEMS) - 2)
     rule = screen.mark("rule")
@@ -45,12 +45,12 @@ def draw(screen: Screen, story: Story, *, now_ms: int) -> None:
     screen.print(_stripped(header))
     began_ms = moments[0].at_ms if moments else story.transaction.opened_at_ms
     for moment in moments:
-        for line in _lines(screen, moment, width, since_ms=moment.at_ms - began_ms):
+        for line in _lines(screen, moment, width=width, since_ms=moment.at_ms - began_ms):
             screen.print(_stripped(line))
     _foot(screen, story)
 
 
-def _head(screen: Screen, story: Story, now_ms: int) -> None:
+def _head(screen: Screen, story: Story, *, now_ms: int) -> None:
     row = story.transaction
     dot = f" {screen.mark('dot')} "
     screen.say(f"{row.transaction_id}  {row.flow}", style="bold")
@@ -86,7 +86,7 @@ def _standing(story: Story) -> tuple[str, str]:
     return row.state, style_of(row.state)
 
 
-def _lines(screen: Screen, moment: Moment, width: int, *, since_ms: int) -> list[Text]:
+def _lines(screen: Screen, moment: Moment, *, width: int, since_ms: int) -> list[Text]:
     time = Text(f"{_since_text(since_ms):>{_TIME - 1}} ", style="dim")
     times = f" ({moment.times} times)" if moment.times > 1 else ""
     mark = screen.mark(moment.word)
@@ -95,16 +95,16 @@ def _lines(screen: Screen, moment: Moment, width: int, *, since_ms: int) -> list
         text = Text(clean(" ".join(part for part in said if part) + times))
         parts = text.wrap(screen.console, max(screen.width - _TIME - 2, 20))
         body = [Text(f"{mark if n == 0 else ' '} ").append_text(part) for n, part in enumerate(parts)]
-        return [_with_style(one, style_of(moment.word), time if n == 0 else None) for n, one in enumerate(body)]
+        return [_with_style(one, style_of(moment.word), time=time if n == 0 else None) for n, one in enumerate(body)]
     word = _WORDS.get(moment.word, moment.word) + times
-    lines = _in_column(screen, (mark, moment, word), width, time)
+    lines = _in_column(screen, (mark, moment, word), width=width, time=time)
     if moment.note:
         noted = Text(clean(moment.note)).wrap(screen.console, max(screen.width - _TIME - 4, 20))
         lines += [Text(" " * (_TIME + 2)).append_text(part) for part in noted]
     return lines
 
 
-def _in_column(screen: Screen, said: tuple[str, Moment, str], width: int, time: Text) -> list[Text]:
+def _in_column(screen: Screen, said: tuple[str, Moment, str], *, width: int, time: Text) -> list[Text]:
     mark, moment, word = said
     one_line = f"{moment.what} {word}"
     texts = [one_line] if cell_len(one_line) <= width - 2 else [moment.what, word]
@@ -124,7 +124,7 @@ def _in_column(screen: Screen, said: tuple[str, Moment, str], width: int, time: 
     return lines
 
 
-def _with_style(body: Text, style: str, time: Text | None) -> Text:
+def _with_style(body: Text, style: str, *, time: Text | None) -> Text:
     body.stylize(style)
     return (time.copy() if time else Text(" " * _TIME)).append_text(body)
 
