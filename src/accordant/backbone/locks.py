@@ -116,7 +116,7 @@ class AdvisoryLocks:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._local.hold(tenant, ids))
             for one in sorted(set(ids)):
-                while not await self.try_take(tenant, one):
+                while not await self.try_take(tenant, one):  # noqa: ASYNC110 - another process gives it back
                     await asyncio.sleep(_ASK_AGAIN_S)
                 stack.push_async_callback(self.give_back, tenant, one)
             yield

@@ -7,7 +7,7 @@ from accordant.connector.auth import BearerToken
 from accordant.connector.capabilities import Assumption, Capability, ConnectionSettings, Connector, SandboxSeed
 from accordant.connector.manners import Manners
 from accordant.kernel.errors import Misconfigured
-from accordant.systems.stripe.client import KEY_LIFE_S, StripeBilling, explain
+from accordant.systems.stripe.client import KEY_LIFE_S, StripeBilling, alive, explain
 from accordant.systems.stripe.mapping import translate
 from accordant.systems.stripe.sandbox import SECRET_KEY, WEBHOOK_SECRET, serve_sandbox
 from accordant.systems.stripe.webhooks import verify
