@@ -26,7 +26,7 @@ def show_pass(screen: Screen, title: str, one: Json) -> None:
     screen.say("")
     screen.say(title, style="bold")
     screen.say(f"{done:,} of {one['deals_won']:,} won deals completed" + (f", worth {worth}." if worth else "."))
-    print_grid(screen, _GRID, [_row(role, label, one["systems"][role]) for role, label in _SYSTEMS.items()])
+    print_grid(screen, _GRID, rows=[_row(role, label, one["systems"][role]) for role, label in _SYSTEMS.items()])
     wrong = [f"{one[name]} {words}" for name, words in _PROMISES.items() if one[name]]
     screen.say("")
     if wrong:
