@@ -36,6 +36,8 @@ class VendorHttp:
         self._auth = manners.auth
         self._rate_headers = manners.rate_headers
         self._alive = manners.alive
+        self._throttled = 0
+        """Refusals for being too fast since the last answer that was none; each doubles the pause."""
         self._line = Line(settings, deps, headers=manners.headers)
         self._verdict = Verdict(settings.name, manners.explain)
         self._auth.attach(self._line)
@@ -118,6 +120,7 @@ class VendorHttp:
                 raise
             if self._alive(answer):
                 breaker.succeeded(ticket)
+                self._throttled = self._throttled if answer.status == 429 else 0
             else:
                 breaker.failed(ticket)
         finally:
@@ -152,7 +155,8 @@ class VendorHttp:
         """Everybody on this connection waits, and a little apart from each other."""
         asked_s = retry_after_s(answer.headers, now_ms=self._deps.clock.now_ms())
         if asked_s is None:
-            wait_s = 0.25 + full_jitter_s(tries, self._deps.rng, base_s=0.5, cap_s=4.0)
+            self._throttled += 1
+            wait_s = 0.02 + full_jitter_s(max(tries, self._throttled), self._deps.rng, base_s=0.1, cap_s=4.0)
         else:
             wait_s = asked_s + self._deps.rng.uniform(0.01, 0.25)
         self.budget.pause(wait_s)

@@ -98,7 +98,7 @@ def month_end(*, hang_s: float = 30.0, max_per_key: int = 3) -> FaultPlan:
             Fault(kind="page_repeated", probability=0.2),
             Fault(kind="page_overlap", probability=0.3),
             Fault(kind="page_reordered", probability=0.5),
-            Fault(kind="rate_limited", probability=0.05, max_per_key=max_per_key),
+            Fault(kind="rate_limited", probability=0.05, max_per_key=max_per_key, retry_after_s=0.0),
             Fault(kind="error_after_apply", probability=0.02, max_per_key=max_per_key),
             Fault(kind="timeout_after_apply", probability=0.01, max_per_key=max_per_key, delay_s=hang_s),
         )
