@@ -1,6 +1,7 @@
 """`accordant demo`: watch business run through the platform, on a company of our own making or on your CRM export."""
 
 import asyncio
+import shlex
 import signal
 from pathlib import Path
 from typing import Annotated, Any
@@ -67,7 +68,9 @@ def demo(
     if json:
         write_json(result)
     else:
-        _show(Screen(), result, where=where, db=db, of_ours=crm_export is None)
+        recounted = f"--export {shlex.quote(str(crm_export))}" if crm_export else ""
+        recounted += "".join(f" --fixed {shlex.quote(one)}" for one in fix or ())
+        _show(Screen(), result, commands=_commands(where, db, recounted=recounted))
 
 
 def _require_sense(choices: dict[str, str], *, report: Path | None) -> None:
@@ -104,7 +107,7 @@ async def _played(run: Run) -> Json:
         raise typer.Exit(128 + signal.SIGTERM) from stopped
 
 
-def _show(screen: Screen, result: Json, *, where: Path, db: str | None, of_ours: bool) -> None:
+def _show(screen: Screen, result: Json, *, commands: list[tuple[str, str]]) -> None:
     final = result.get("final")
     show_pass(screen, "After the first pass" if final else "What every system holds", result["first_pass"])
     show_open(screen, result["first_pass"]["exceptions"])
@@ -115,12 +118,12 @@ def _show(screen: Screen, result: Json, *, where: Path, db: str | None, of_ours:
     kills = f", {result['kills']} kills of the platform" if result["kills"] else ""
     screen.say("")
     screen.say(f"{result['wall_s']:.1f} s of work. Disturbances on the way: {faults or 'none'}{kills}.")
-    show_next(screen, _commands(where, db, of_ours=of_ours))
+    show_next(screen, commands)
 
 
-def _commands(where: Path, db: str | None, *, of_ours: bool) -> list[tuple[str, str]]:
+def _commands(where: Path, db: str | None, *, recounted: str) -> list[tuple[str, str]]:
     """Commands that can be typed as they stand."""
-    options = f"--state {where}" + (f" --db {db}" if db else "")
+    options = f"--state {shlex.quote(str(where))}" + (f" --db {shlex.quote(db)}" if db else "")
     database = Database(settings_for(where, database_url=db).database_url, readers=1)
     try:
         transaction, item = database.read_now(example_of)
@@ -133,7 +136,6 @@ def _commands(where: Path, db: str | None, *, of_ours: bool) -> list[tuple[str, 
     ]
     if item:
         found.append((f"accordant exception show {item} {options}", "one open item, and what can be done"))
-    ledgers = "systems' own ledgers, recounted without the product"
-    if of_ours:
-        found.append((f"python tools/recount.py --ledgers {where}/ledger", ledgers))
-    return [*found, ("accordant up", "the same company, running, so that you can mend things yourself")]
+    ledgers = f"python tools/recount.py --ledgers {shlex.quote(str(where / 'ledger'))} {recounted}".rstrip()
+    found.append((ledgers, "the systems' own ledgers, recounted without the product"))
+    return [*found, ("accordant up", "the seeded company, running, so that you can mend things yourself")]

@@ -32,7 +32,7 @@ def show_pass(screen: Screen, title: str, one: Json) -> None:
     if wrong:
         screen.say(f"{screen.mark('rejected')} Promises broken: {', '.join(wrong)}", style="bold red")
     else:
-        screen.say("Nothing twice, nothing lost, nothing half done without an owner, nothing out of date.")
+        screen.say("Nothing twice, nothing lost, nothing half done unowned, nothing out of date.")
 
 
 _PROMISES = {

@@ -58,6 +58,8 @@ class Watching:
 
     def _move(self, phase: str, now: Progress, goal: int) -> None:
         if phase not in self._tasks:
+            for before in self._tasks.values():
+                self._bar.stop_task(before)  # pyright: ignore[reportArgumentType]
             self._tasks[phase] = self._bar.add_task(phase, total=goal, rest="")
         rest = f"open {now.open_exceptions}" + (f", unchecked {now.unverified}" if now.unverified else "")
         self._bar.update(self._tasks[phase], completed=min(now.ended, goal), total=goal, rest=rest)  # pyright: ignore[reportArgumentType]

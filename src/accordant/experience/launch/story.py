@@ -108,7 +108,7 @@ class Story(Run):
             await asyncio.sleep(_LOOK_EVERY_S)
             self.platform.require_alive()
             now = await asyncio.to_thread(read_progress, self.database)
-            self._watch(phase, now)
+            self._spectator.look(phase, now, goal=goal)
             self._note(now)
             self._last = now
             if at is not None and now.ended >= at[0]:
