@@ -16,7 +16,7 @@ from accordant.experience.cli.summary import show_next, show_open, show_pass
 from accordant.experience.cli.watching import Watching
 from accordant.experience.launch import folder
 from accordant.experience.launch.export import plan_of_export
-from accordant.experience.launch.run import Plan, Run, parse_fix
+from accordant.experience.launch.run import Run, parse_fix
 from accordant.experience.launch.story import Story, example_of, plan_of_company
 from accordant.kernel.database import Database
 from accordant.kernel.settings import default_state, settings_for
@@ -27,7 +27,10 @@ _EXPORT_SAYS = (
     "The export has no currency column: every amount is taken as US dollars (USD). Dates are read as month/day/year."
 )
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command("demo")
 def demo(
     crm_export: Annotated[Path | None, typer.Option(help="Folder with accounts, products, sales_pipeline CSV.")] = None,
     fix: Annotated[list[str] | None, typer.Option(help="TABLE:VALUE=TARGET, applied after the first pass.")] = None,
@@ -46,22 +49,23 @@ def demo(
     _require_sense({"faults": faults, "limits": limits}, report=report)
     fixes = tuple(parse_fix(one) for one in fix or ())
     if crm_export is None:
-        for name, given in {"--fix": fix, "--faults": faults != "none", "--kills": kills}.items():
-            if given:
-                raise BadInput(f"{name} makes no sense here: {_EXPORT_ONLY}", code="command.export_only")
+        _refuse_export_options({"--fix": fix, "--faults": faults != "none", "--kills": kills})
     where = state or default_state() / ("demo" if crm_export is None else "export")
     database_url = settings_for(where, database_url=db).database_url
     _make_room(where, database_url, ours=state is None)
     with Watching(silent=json) as watching:
         if crm_export is None:
             plan, made = plan_of_company(where, seed)
-            run: Run = Story(_tuned(plan, limits, db), made, spectator=watching)
+            run: Run = Story(msgspec.structs.replace(plan, limits=limits, database_url=db), made, spectator=watching)
         else:
             watching.note(_EXPORT_SAYS)
             plan = plan_of_export(crm_export, where)
             plan = msgspec.structs.replace(plan, fixes=fixes, faults=faults, kills=kills, seed=seed)
             goal = plan.deals_won
-            run = Run(_tuned(plan, limits, db), watch=lambda phase, now: watching.look(phase, now, goal=goal))
+            run = Run(
+                msgspec.structs.replace(plan, limits=limits, database_url=db),
+                watch=lambda phase, now: watching.look(phase, now, goal=goal),
+            )
         result = asyncio.run(_played(run))
     if report:
         report.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
@@ -85,16 +89,17 @@ def _require_sense(choices: dict[str, str], *, report: Path | None) -> None:
         raise BadInput(f"--report {report}: the folder {report.parent} does not exist", code="command.no_folder")
 
 
+def _refuse_export_options(given: dict[str, object]) -> None:
+    for name in (name for name, value in given.items() if value):
+        raise BadInput(f"{name} makes no sense here: {_EXPORT_ONLY}", code="command.export_only")
+
+
 def _make_room(where: Path, database_url: str, *, ours: bool) -> None:
     """A folder of our own choosing is made anew; one that the user named must not hold a run."""
     if ours:
         folder.require_free(database_url)
         folder.clear(where)
     folder.require_new(where, database_url, hint="name a new folder with --state, or leave --state away")
-
-
-def _tuned(plan: Plan, limits: str, db: str | None) -> Plan:
-    return msgspec.structs.replace(plan, limits=limits, database_url=db)
 
 
 async def _played(run: Run) -> Json:
@@ -109,10 +114,10 @@ async def _played(run: Run) -> Json:
 
 def _show(screen: Screen, result: Json, *, commands: list[tuple[str, str]]) -> None:
     final = result.get("final")
-    show_pass(screen, "After the first pass" if final else "What every system holds", result["first_pass"])
+    show_pass(screen, "After the first pass" if final else "What every system holds", one=result["first_pass"])
     show_open(screen, result["first_pass"]["exceptions"])
     if final:
-        show_pass(screen, "After mending", final)
+        show_pass(screen, "After mending", one=final)
         show_open(screen, final["exceptions"])
     faults = ", ".join(f"{n:,} {kind.replace('_', ' ')}" for kind, n in sorted(result["faults_injected"].items()))
     kills = f", {result['kills']} kills of the platform" if result["kills"] else ""

@@ -15,7 +15,7 @@ _GRID = [Column("system", is_whole=True)] + [
 ]
 
 
-def show_pass(screen: Screen, title: str, one: Json) -> None:
+def show_pass(screen: Screen, title: str, *, one: Json) -> None:
     """Four systems, then what is open."""
     done = one["transactions"].get("completed", 0)
     # An expansion replaces what its deal sold: the sum of all deals would be more than any system holds.
@@ -26,7 +26,7 @@ def show_pass(screen: Screen, title: str, one: Json) -> None:
     screen.say("")
     screen.say(title, style="bold")
     screen.say(f"{done:,} of {one['deals_won']:,} won deals completed" + (f", worth {worth}." if worth else "."))
-    print_grid(screen, _GRID, rows=[_row(role, label, one["systems"][role]) for role, label in _SYSTEMS.items()])
+    print_grid(screen, _GRID, rows=[_row(role, label, counts=one["systems"][role]) for role, label in _SYSTEMS.items()])
     wrong = [f"{one[name]} {words}" for name, words in _PROMISES.items() if one[name]]
     screen.say("")
     if wrong:
@@ -47,13 +47,13 @@ _HELD = {"crm": ("customers", "parents"), "billing": ("customers", "parents", "s
 }
 
 
-def _row(role: str, label: str, counts: Json) -> list[Text]:
+def _row(role: str, label: str, *, counts: Json) -> list[Text]:
     currency = counts["currency"]
     money = money_text(counts["total_minor"], currency) if isinstance(currency, str) else ""
-    return [cell(text) for text in (label, *(_number(role, name, counts[name]) for name in _COLUMNS), money)]
+    return [cell(text) for text in (label, *(_number(role, name, count=counts[name]) for name in _COLUMNS), money)]
 
 
-def _number(role: str, name: str, count: int) -> str:
+def _number(role: str, name: str, *, count: int) -> str:
     """Empty where the system has no such thing."""
     return f"{count:,}" if name in _HELD[role] or count else ""
 

@@ -23,7 +23,10 @@ from accordant.kernel.settings import Settings, default_state, settings_for
 Records = dict[str, list[dict[str, Any]]]
 _FRESH = "start again from nothing with `accordant up --fresh`, or name another folder with --state"
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command("up")
 def up(
     crm_export: Annotated[Path | None, typer.Option(help="Load this CRM export; else the seeded company.")] = None,
     state: StateOption = None,
@@ -69,7 +72,7 @@ async def _stay(standing: Standing, settings: Settings) -> None:
     screen.say("Starting ...")
     try:
         await standing.start()
-        _say_where(screen, standing, settings)
+        _say_where(screen, standing, settings=settings)
         await standing.until(stop)
         screen.say("Stopping: what is in hand is finished first ...")
     finally:
@@ -77,7 +80,7 @@ async def _stay(standing: Standing, settings: Settings) -> None:
     screen.say("Stopped.")
 
 
-def _say_where(screen: Screen, standing: Standing, settings: Settings) -> None:
+def _say_where(screen: Screen, standing: Standing, *, settings: Settings) -> None:
     state, url = standing.state, standing.platform.url
     screen.say("")
     screen.say(f"platform    {url}", style="bold")

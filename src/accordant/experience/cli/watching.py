@@ -49,14 +49,14 @@ class Watching:
     def look(self, phase: str, now: Progress, *, goal: int) -> None:
         """How far it has come."""
         if self._console.is_terminal:
-            self._move(phase, now, goal)
+            self._move(phase, now, goal=goal)
             return
         elapsed_s = time.monotonic() - self._began
         if phase != self._phase or elapsed_s >= self._next_line_s:
             self._phase, self._next_line_s = phase, elapsed_s + _LINE_EVERY_S
             self._console.print(f"{elapsed_s:6.1f} s  {phase}: {_counts(now, goal)}", soft_wrap=True)
 
-    def _move(self, phase: str, now: Progress, goal: int) -> None:
+    def _move(self, phase: str, now: Progress, *, goal: int) -> None:
         if phase not in self._tasks:
             for before in self._tasks.values():
                 self._bar.stop_task(before)  # pyright: ignore[reportArgumentType]
