@@ -53,20 +53,10 @@ def demo(
     where = state or default_state() / ("demo" if crm_export is None else "export")
     database_url = settings_for(where, database_url=db).database_url
     _make_room(where, database_url, ours=state is None)
+    wanted = Plan(state=where, records={}, fixes=fixes, faults=faults, kills=kills, limits=limits, seed=seed)
+    wanted = msgspec.structs.replace(wanted, database_url=db)
     with Watching(silent=json) as watching:
-        if crm_export is None:
-            plan, made = plan_of_company(where, seed)
-            run: Run = Story(msgspec.structs.replace(plan, limits=limits, database_url=db), made, spectator=watching)
-        else:
-            watching.note(_EXPORT_SAYS)
-            plan = plan_of_export(crm_export, where)
-            plan = msgspec.structs.replace(plan, fixes=fixes, faults=faults, kills=kills, seed=seed)
-            goal = plan.deals_won
-            run = Run(
-                msgspec.structs.replace(plan, limits=limits, database_url=db),
-                watch=lambda phase, now: watching.look(phase, now, goal=goal),
-            )
-        result = asyncio.run(_played(run))
+        result = asyncio.run(_played(_run_of(wanted, crm_export, watching=watching)))
     if report:
         report.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
     if json:
@@ -100,6 +90,20 @@ def _make_room(where: Path, database_url: str, *, ours: bool) -> None:
         folder.require_free(database_url)
         folder.clear(where)
     folder.require_new(where, database_url, hint="name a new folder with --state, or leave --state away")
+
+
+def _run_of(wanted: Plan, crm_export: Path | None, *, watching: Watching) -> Run:
+    """The wishes of the options, with what is to be loaded."""
+    made = None
+    if crm_export is None:
+        loaded, made = plan_of_company(wanted.state, wanted.seed)
+    else:
+        watching.note(_EXPORT_SAYS)
+        loaded = plan_of_export(crm_export, wanted.state)
+    plan = msgspec.structs.replace(wanted, records=loaded.records, products=loaded.products, deals_won=loaded.deals_won)
+    if made is not None:
+        return Story(plan, made, spectator=watching)
+    return Run(plan, watch=lambda phase, now: watching.look(phase, now, goal=plan.deals_won))
 
 
 async def _played(run: Run) -> Json:
