@@ -16,7 +16,7 @@ from accordant.experience.cli.summary import show_next, show_open, show_pass
 from accordant.experience.cli.watching import Watching
 from accordant.experience.launch import folder
 from accordant.experience.launch.export import plan_of_export
-from accordant.experience.launch.run import Run, parse_fix
+from accordant.experience.launch.run import Plan, Run, parse_fix
 from accordant.experience.launch.story import Story, example_of, plan_of_company
 from accordant.kernel.database import Database
 from accordant.kernel.settings import default_state, settings_for
