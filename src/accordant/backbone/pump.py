@@ -5,6 +5,7 @@ something new is decided against its watermark: the newest version read, and the
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -64,10 +65,9 @@ class Pump:
         while True:
             self._kick.clear()
             if not await self._step_or_pause():
-                try:
-                    await asyncio.wait_for(self._kick.wait(), look_again_s)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):  # `wait_for` may lose a cancellation
+                    async with asyncio.timeout(look_again_s):
+                        await self._kick.wait()
 
     async def _step_or_pause(self) -> int:
         try:

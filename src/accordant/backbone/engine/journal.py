@@ -117,7 +117,8 @@ class Journal:
         if self._stale:
             return
         try:
-            await asyncio.wait_for(self._kick.wait(), _LOOK_AGAIN_S)
+            async with asyncio.timeout(_LOOK_AGAIN_S):
+                await self._kick.wait()
         except TimeoutError:
             self._stale = True
 

@@ -1,0 +1,257 @@
+"""One effect, once: after a crash at any step, after any ambiguous answer, for every effect class."""
+
+from typing import Any
+
+import pytest
+
+from accordant.canonical.operation import EffectClass
+from accordant.kernel.errors import Malformed
+from tests.backbone.conformance.conftest import Rigs
+from tests.backbone.conformance.vendor import A, B, C, D, Vendor
+
+STEPS = ("one", "two", "three")
+
+
+async def three_steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+    for name in STEPS:
+        await tx.effect(name, vendor.operation(f"{event.order}/{name}"))
+
+
+def single(effect_class: EffectClass, **more: Any) -> Any:
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        await tx.effect("write", vendor.operation(event.order, effect_class, **more))
+
+    return steps
+
+
+async def test_a_due_transaction_is_driven_to_its_end(rigs: Rigs) -> None:
+    rig = rigs(three_steps)
+    await rig.start()
+    for n in range(5):
+        await rig.tell(f"o{n}")
+    await rig.settled()
+    assert [row.state for row in rig.transactions()] == ["completed"] * 5
+    assert len(rig.vendor.applied) == 15
+    rig.check()
+
+
+@pytest.mark.parametrize("effect_class", [A, B, C])
+async def test_a_crash_around_every_step_sends_nothing_twice(rigs: Rigs, effect_class: EffectClass) -> None:
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        for name in STEPS:
+            await tx.effect(name, vendor.operation(name, effect_class))
+
+    rig = rigs(steps)
+    rig.vendor.plan = {"one": ["crash before"], "two": ["crash after"], "three": ["crash after", "crash before"]}
+    await rig.start()
+    await rig.tell("o")
+    crashes = 4 if effect_class is not C else 3  # the lookup finds `three`: it is not sent again
+    for _ in range(crashes):
+        await rig.crash_and_start()
+    await rig.settled()
+    assert rig.state("o") == "completed"
+    assert [one for one, _ in rig.vendor.applied] == list(STEPS)
+    assert {row.state for row in rig.effects()} == {"confirmed"}
+    if effect_class is A:
+        assert len({key for _, key in rig.vendor.calls}) == 3
+    rig.check()
+
+
+TABLE = [
+    # class, what happens, applied, sent, looked up
+    (A, ["timeout after"], 1, 2, False),
+    (A, ["5xx before"], 1, 2, False),
+    (A, ["down", "down"], 1, 3, False),
+    (A, ["save 5xx"], 1, 3, True),
+    (B, ["timeout after"], 1, 2, False),
+    (B, ["5xx before"], 1, 2, False),
+    (C, ["timeout after"], 1, 1, True),
+    (C, ["5xx before"], 1, 2, True),
+    (C, ["down"], 1, 2, False),
+]
+
+
+@pytest.mark.parametrize(("effect_class", "plan", "applied", "sent", "looked"), TABLE)
+async def test_an_ambiguous_answer_is_settled_by_class(
+    rigs: Rigs, effect_class: EffectClass, plan: list[str], applied: int, sent: int, *, looked: bool
+) -> None:
+    rig = rigs(single(effect_class))
+    rig.vendor.plan = {"o": list(plan)}
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    assert rig.state("o") == "completed"
+    assert rig.vendor.times("o") == applied
+    assert len(rig.vendor.calls) == sent
+    assert bool(rig.vendor.lookups) == looked
+    rig.check()
+
+
+async def test_a_saved_error_is_left_behind_under_a_new_key(rigs: Rigs) -> None:
+    rig = rigs(single(A))
+    rig.vendor.plan = {"o": ["save 5xx"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    keys = [key for _, key in rig.vendor.calls]
+    assert keys[0] == keys[1] != keys[2]
+    assert [(row.version, row.state) for row in rig.effects()] == [(1, "rejected"), (2, "confirmed")]
+
+
+@pytest.mark.parametrize(("age_s", "looked"), [(799, False), (801, True)])
+async def test_a_key_past_four_fifths_of_its_life_is_looked_up(rigs: Rigs, age_s: int, *, looked: bool) -> None:
+    rig = rigs(single(A, key_life_s=1000))
+    rig.ticking = False
+    rig.vendor.plan = {"o": ["crash after"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.until(rig.vendor.crashed.is_set)
+    await rig.writer.commit(_nothing())
+    await rig.crash()
+    rig.clock.advance(age_s)
+    await rig.start()
+    await rig.settled()
+    assert rig.vendor.times("o") == 1
+    assert bool(rig.vendor.lookups) == looked
+
+
+async def test_a_key_past_its_life_that_cannot_be_looked_up_is_in_doubt(rigs: Rigs) -> None:
+    rig = rigs(single(A, key_life_s=1000, look_up=None))
+    rig.ticking = False
+    rig.vendor.plan = {"o": ["crash after"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.until(rig.vendor.crashed.is_set)
+    await rig.writer.commit(_nothing())
+    await rig.crash()
+    rig.clock.advance(900)
+    await rig.start()
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["effect.in_doubt"]
+    assert len(rig.vendor.calls) == 1
+
+
+@pytest.mark.parametrize("happens", ["timeout after", "5xx before", "crash before", "crash after"])
+async def test_what_can_be_tried_once_only_is_in_doubt_and_never_sent_again(rigs: Rigs, happens: str) -> None:
+    rig = rigs(single(D))
+    rig.vendor.plan = {"o": [happens]}
+    await rig.start()
+    await rig.tell("o", customer="c")
+    if happens.startswith("crash"):
+        await rig.crash_and_start()
+    await rig.tell("next", customer="c")
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["effect.in_doubt"]
+    assert rig.state("next") == "waiting", "what may have been applied holds the lane"
+    await rig.desk.retry(rig.open_items()[0].exception_id, actor="ops")
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["effect.in_doubt"]
+    assert [one for one, _ in rig.vendor.calls] == ["o"]
+    rig.check()
+
+
+async def test_a_database_that_refuses_the_outcome_causes_no_second_sending(rigs: Rigs) -> None:
+    """The sending was applied; only we could not write it down: that is no `not applied`."""
+    rig = rigs(single(C))
+    await rig.start()
+    real = rig.writer._session.write
+    refused: list[int] = []
+
+    def write(batch: Any) -> Any:
+        from accordant.kernel.database import NotCommitted
+
+        if rig.vendor.applied and len(refused) < 2:
+            refused.append(1)
+            return [NotCommitted("the disk is full")] * len(batch)
+        return real(batch)
+
+    rig.writer._session.write = write  # type: ignore[method-assign]
+    await rig.tell("o")
+    await rig.settled()
+    assert refused
+    assert rig.vendor.times("o") == 1
+    assert rig.state("o") == "completed"
+
+
+async def test_a_rejection_is_remembered_until_a_person_says_otherwise(rigs: Rigs) -> None:
+    rig = rigs(three_steps)
+    rig.vendor.plan = {"o/two": ["no", "no"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["vendor.rejected"]
+    await rig.desk.retry(rig.open_items()[0].exception_id, actor="ops")
+    await rig.settled()
+    assert rig.state("o") == "exception"
+    await rig.desk.retry(rig.open_items()[0].exception_id, actor="ops")
+    await rig.settled()
+    assert rig.state("o") == "completed"
+    assert rig.vendor.times("o/one") == 1
+    assert [(r.version, r.state) for r in rig.effects() if r.name == "two"] == [
+        (1, "rejected"),
+        (2, "rejected"),
+        (3, "confirmed"),
+    ]
+
+
+async def test_two_steps_of_one_name_are_refused(rigs: Rigs) -> None:
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        await tx.effect("same", vendor.operation("a"))
+        await tx.effect("same", vendor.operation("b"))
+
+    rig = rigs(steps)
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["flow.non_deterministic"]
+    assert [one for one, _ in rig.vendor.applied] == ["a"]
+
+
+async def test_another_payload_under_a_used_name_is_refused(rigs: Rigs) -> None:
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        await tx.effect("write", vendor.operation("a", command={"life": rig.lives}))
+        await tx.effect("later", vendor.operation("b"))
+
+    rig = rigs(steps)
+    rig.vendor.plan = {"b": ["crash before"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.crash_and_start()
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["flow.non_deterministic"]
+    assert [one for one, _ in rig.vendor.applied] == ["a"]
+
+
+async def test_a_bug_of_a_flow_parks_its_own_transaction_only(rigs: Rigs) -> None:
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        if event.order == "odd":
+            raise ZeroDivisionError("a bug")
+        await tx.effect("write", vendor.operation(event.order))
+
+    rig = rigs(steps)
+    await rig.start()
+    for name in ("odd", "even"):
+        await rig.tell(name)
+    await rig.settled()
+    assert {row.subject: row.state for row in rig.transactions()} == {"odd": "exception", "even": "completed"}
+    assert [item.code for item in rig.open_items()] == ["flow.crashed"]
+
+
+async def test_a_notice_that_cannot_be_worded_opens_no_second_exception(rigs: Rigs) -> None:
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        raise Malformed("odd")
+
+    def blocked(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("a bug in the notice")
+
+    rig = rigs(steps, blocked=blocked)
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["value.malformed"]
+
+
+def _nothing() -> Any:
+    from accordant.kernel.database import Changes
+
+    return Changes()
