@@ -68,6 +68,13 @@ FURNISH: Mapping[str, Callable[[World], Record]] = {
     "netsuite": netsuite_furnish.furnish,
     "zendesk": zendesk_furnish.furnish,
 }
+DOCUMENTED_LIMITS: Mapping[str, Mapping[str, float]] = {
+    "stripe": {"rate_per_s": 24.5},
+    "netsuite": {"concurrency": 5},
+    "zendesk": {"rate_per_s": 11.6},
+    "salesforce": {"daily_quota": 100_000},
+}
+"""Budgets that keep just inside the vendors' documented limits; the sources stand in the vendors' READMEs."""
 READ_EXPORT = {"salesforce": salesforce_export.records_from_export}
 
 

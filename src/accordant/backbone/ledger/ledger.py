@@ -103,7 +103,8 @@ class Ledger:
         if prior.state == entries.CONFIRMED:
             return prior, False
         if prior.state in entries.MAYBE_APPLIED:
-            return msgspec.structs.replace(prior, redriven=prior.redriven + 1), True
+            died_while_sending = prior.state == entries.SENT
+            return msgspec.structs.replace(prior, redriven=prior.redriven + died_while_sending), True
         if prior.state == entries.REJECTED and not step.changed_input_allowed:
             raise entries.refusal_of(prior)
         if prior.state == entries.REJECTED or not same:

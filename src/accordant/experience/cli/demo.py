@@ -99,7 +99,7 @@ def _run_of(wanted: Plan, crm_export: Path | None, *, watching: Watching) -> Run
         loaded, made = plan_of_company(wanted.state, wanted.seed)
     else:
         watching.note(_EXPORT_SAYS)
-        loaded = plan_of_export(crm_export, wanted.state)
+        loaded = plan_of_export(crm_export, wanted.state, limits=wanted.limits)
     plan = msgspec.structs.replace(wanted, records=loaded.records, products=loaded.products, deals_won=loaded.deals_won)
     if made is not None:
         return Story(plan, made, spectator=watching)

@@ -11,7 +11,7 @@ from accordant.wiring import READ_EXPORT
 _WON = frozenset({"Won", "Closed Won"})
 
 
-def plan_of_export(directory: Path, state: Path) -> Plan:
+def plan_of_export(directory: Path, state: Path, *, limits: str = "off") -> Plan:
     """Read the export and lay out the state folder with its catalogue.
 
     Raises:
@@ -29,6 +29,6 @@ def plan_of_export(directory: Path, state: Path) -> Plan:
         for one in records["Product2"]
         if one.get("Name") and one.get("List_Price__c")
     )
-    states.prepare(state, products=products)
+    states.prepare(state, products=products, limits=limits)
     won = sum(1 for deal in records["Opportunity"] if deal.get("StageName") in _WON)
     return Plan(state=state, records=records, products=products, deals_won=won)

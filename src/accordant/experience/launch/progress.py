@@ -1,7 +1,7 @@
 """How far a run has come, read from the database whether or not the platform is alive."""
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from accordant.backbone.rows import cursor_table, effect_table, exception_table, inbox_table, transaction_table
@@ -16,6 +16,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     unread: int = 0
     by_state: dict[str, int] = {}
     telling: int = 0
+    behind: int = 0
+    """Waiting in a lane that a stopped transaction holds."""
     unverified: int = 0
     open_exceptions: int = 0
 
@@ -31,7 +33,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def settled(self) -> bool:
         """Nothing is left to do without a person."""
-        return self.polled and not self.unread and not self.telling and self.ended == self.total
+        return self.polled and not self.unread and not self.telling and self.ended + self.behind == self.total
 
 
 def read_progress(database: Database) -> Progress:
@@ -40,6 +42,13 @@ def read_progress(database: Database) -> Progress:
         return database.read_now(_counts)
     except SQLAlchemyError:
         return Progress()
+
+
+_BEHIND = (
+    "SELECT count(*) FROM business_transaction AS one WHERE one.turn = 0 AND EXISTS ("
+    "SELECT 1 FROM business_transaction AS head WHERE head.lane = one.lane AND head.turn = 1"
+    " AND head.state = 'exception')"
+)
 
 
 def _counts(connection: Connection) -> Progress:
@@ -56,6 +65,7 @@ def _counts(connection: Connection) -> Progress:
         unread=connection.execute(kept).scalar_one(),
         by_state=dict(connection.execute(by_state).tuples().all()),
         telling=connection.execute(telling).scalar_one(),
+        behind=connection.execute(text(_BEHIND)).scalar_one(),
         unverified=connection.execute(unverified).scalar_one(),
         open_exceptions=connection.execute(opened).scalar_one(),
     )

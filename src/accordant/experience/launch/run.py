@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,8 @@ class Run:
 
     async def play(self) -> report.Json:
         """Play it and return the report."""
-        await self._open()
         try:
+            await self._open()
             began = time.monotonic()
             await self.platform.start()
             await self._until_settled("first pass", kills=self.plan.kills)
@@ -181,6 +181,7 @@ class Run:
         for one in counters.values():
             for kind, n in one["faults"].items():
                 faults[kind] = faults.get(kind, 0) + n
+        window_s = max(wall_s, 1.0)
         redriven = await asyncio.to_thread(self.database.read_now, report.effects_redriven)
         return {
             "wall_s": round(wall_s, 2),
@@ -190,10 +191,27 @@ class Run:
             "faults_injected": faults,
             "peak_rss_mb_at_500": round(self.at_500_kb / 1024, 1),
             "peak_rss_mb": round(self.platform.measure() / 1024, 1),
+            "tightest_budget": tightest_budget(counters, window_s),
             "limits": {role: one["limits"] for role, one in counters.items()},
             "webhooks": {role: one["webhooks"] for role, one in counters.items()},
             "requests": {role: one["requests"] for role, one in counters.items()},
         }
+
+
+def tightest_budget(counters: Mapping[str, Any], window_s: float) -> report.Json | None:
+    """The vendor limit of which most was used: calls admitted, as a share of what the time allowed.
+
+    Limits on concurrency and limits of a day or longer are no rates and are left out; None while limits are off.
+    """
+    found: list[report.Json] = []
+    for role, one in counters.items():
+        for name, limit in one["limits"]["by_limit"].items():
+            per_s = limit["window_s"]
+            if one["limits"]["enforced"] and per_s and per_s < 3600 and limit["used"]:
+                share = limit["used"] / (limit["allowed"] * window_s / per_s)
+                refused = {"used": limit["used"], "refused": limit["refused"]}
+                found.append({"system": role, "limit": name, "used_share": round(share, 3), **refused})
+    return max(found, key=lambda one: one["used_share"]) if found else None
 
 
 def groups_of(connection: Connection, fix: Fix) -> list[str]:

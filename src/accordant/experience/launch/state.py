@@ -15,7 +15,7 @@ from accordant.governance import demo_estate
 from accordant.governance.connections import load_connections
 from accordant.governance.estate_files import load_estate
 from accordant.security.secrets import save_store
-from accordant.wiring import SANDBOX, VENDORS
+from accordant.wiring import DOCUMENTED_LIMITS, SANDBOX, VENDORS
 
 _TIERS = ((100_000, "standard"), (500_000, "plus"))
 """List price per year in cents up to which a product brings this tier; above, premium."""
@@ -29,20 +29,32 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
 
 
-def prepare(state: Path, *, products: Sequence[Mapping[str, str]] = ()) -> None:
+def prepare(state: Path, *, products: Sequence[Mapping[str, str]] = (), limits: str = "off") -> None:
     """Lay out a new state folder with the demo estate; an existing one keeps its estate.
 
-    `products` (name, list price) replace the demo estate's catalogue.
+    `products` (name, list price) replace the demo estate's catalogue. With `limits` real, each connection is given
+    the budget that its vendor documents.
     """
     state.mkdir(parents=True, exist_ok=True)
     folder = state / "estate"
     if not folder.exists():
         source = Path(str(demo_estate.__file__)).parent
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__*"))
+        if limits == "real":
+            _budget(folder / "connections.yaml")
         if products:
             (folder / "reference" / "product.csv").write_text(_product_table(products), encoding="utf-8")
     if not (state / "secrets.json").exists():
         save_store(state / "secrets.json", _sandbox_secrets(folder))
+
+
+def _budget(connections: Path) -> None:
+    lines: list[str] = []
+    for line in connections.read_text(encoding="utf-8").splitlines():
+        lines.append(line)
+        vendor = line.removeprefix("    vendor: ")
+        lines.extend(f"    {name}: {value}" for name, value in DOCUMENTED_LIMITS.get(vendor, {}).items())
+    connections.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _sandbox_secrets(folder: Path) -> dict[str, str]:
