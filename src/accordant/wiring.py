@@ -122,7 +122,7 @@ class Platform:
         self._spawn("verifier", self.verifier.run())
         for name, connected in self.connections.items():
             for stream in connected.connector.streams:
-                self._spawn(f"poll {name}", self._poller(name, connected, stream).run(self._stop_polling))
+                self._spawn(f"poll {name}", self._poller(name, connected, stream=stream).run(self._stop_polling))
 
     def _assemble(self) -> None:
         ports = self.ports()
@@ -199,7 +199,7 @@ class Platform:
             session=session,
         )
 
-    def _poller(self, name: str, connected: Connected, stream: Stream) -> Poller:
+    def _poller(self, name: str, connected: Connected, *, stream: Stream) -> Poller:
         async def keep(rows: Sequence[Row]) -> None:
             await self.inbox.keep(
                 [
@@ -209,7 +209,7 @@ class Platform:
             )
 
         async def load() -> str:
-            return await self.database.read(lambda connection: _cursor(connection, name, stream.name))
+            return await self.database.read(lambda connection: _cursor(connection, name, stream=stream.name))
 
         async def save(cursor: str) -> None:
             changes = Changes()
@@ -285,7 +285,7 @@ def sandbox_url(state: Path, name: str) -> str:
     return addresses[name]
 
 
-def _cursor(connection: Connection, name: str, stream: str) -> str:
+def _cursor(connection: Connection, name: str, *, stream: str) -> str:
     columns = cursor_table.c
     query = select(columns.cursor).where(columns.connection == name, columns.stream == stream)
     return connection.execute(query).scalar_one_or_none() or ""

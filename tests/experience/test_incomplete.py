@@ -43,8 +43,8 @@ async def test_e02_an_incomplete_customer_shows_and_a_retry_completes_it_once(tm
         assert standing.sandboxes is not None
         await standing.sandboxes.start()
         await standing.sandboxes.furnish(standing.platform.url)
-        await standing.sandboxes.ask("support", "PUT", "faults", REFUSED)
-        await standing.sandboxes.ask("crm", "POST", "load", plan.records)
+        await standing.sandboxes.ask("support", "PUT", action="faults", body=REFUSED)
+        await standing.sandboxes.ask("crm", "POST", action="load", body=plan.records)
         await standing.platform.start()
 
         await settled(database, state="exception")
@@ -56,7 +56,7 @@ async def test_e02_an_incomplete_customer_shows_and_a_retry_completes_it_once(tm
         held = await standing.sandboxes.states()
         assert held["crm"]["opportunity"][0]["status"] == "blocked"
 
-        await standing.sandboxes.ask("support", "DELETE", "faults")
+        await standing.sandboxes.ask("support", "DELETE", action="faults")
         await standing.platform.command("POST", f"/v1/exceptions/{item['exception_id']}/retry")
         await settled(database, state="completed")
         assert created(tmp_path, "erp") == ["customer", "order"]

@@ -51,7 +51,7 @@ def _title(problem: AccordantError) -> str:
     return f"{problem.code} in {field}" if field else problem.code
 
 
-def of_transaction(row: TransactionRow, found: Found, clock: Clock) -> ExceptionRow:
+def of_transaction(row: TransactionRow, found: Found, *, clock: Clock) -> ExceptionRow:
     """The open item of a transaction that stopped."""
     return _item(
         found,
@@ -66,7 +66,7 @@ def of_transaction(row: TransactionRow, found: Found, clock: Clock) -> Exception
     )
 
 
-def of_message(row: MessageRow, found: Found, clock: Clock) -> ExceptionRow:
+def of_message(row: MessageRow, found: Found, *, clock: Clock) -> ExceptionRow:
     """The open item of a message that could not be understood."""
     return _item(
         found,

@@ -103,7 +103,7 @@ class Flows:
             raise Misconfigured(f"flow {name!r} is not part of this release, but a transaction needs it")
         return self._by_name[name]
 
-    def fact_of(self, flow_name: str, event_type: str, data: str) -> Fact:
+    def fact_of(self, flow_name: str, event_type: str, *, data: str) -> Fact:
         """Decode an event's data as the fact that the flow handles."""
         one = self.named(flow_name)
         kind = self.facts.get(event_type, one.on)

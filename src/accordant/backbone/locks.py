@@ -106,10 +106,10 @@ class AdvisoryLocks:
         self._thread.shutdown(wait=True)
 
     async def try_take(self, scope: str, one: str) -> bool:
-        return bool(await self._ask("pg_try_advisory_lock", scope, one))
+        return bool(await self._ask("pg_try_advisory_lock", scope, one=one))
 
     async def give_back(self, scope: str, one: str) -> None:
-        await self._ask("pg_advisory_unlock", scope, one)
+        await self._ask("pg_advisory_unlock", scope, one=one)
 
     @asynccontextmanager
     async def hold(self, tenant: str, ids: Sequence[str]) -> AsyncGenerator[None]:
@@ -121,7 +121,7 @@ class AdvisoryLocks:
                 stack.push_async_callback(self.give_back, tenant, one)
             yield
 
-    async def _ask(self, function: str, scope: str, one: str) -> Any:
+    async def _ask(self, function: str, scope: str, *, one: str) -> Any:
         key = int(digest("lock", scope, one)[:15], 16)
 
         def ask() -> Any:

@@ -94,7 +94,7 @@ class Pump:
             await self._publish_all([row])
         except Unstorable as problem:
             changes = Changes()
-            self._quarantine(changes, row, problem)
+            self._quarantine(changes, row, problem=problem)
             await self._parts.writer.commit(changes)
 
     async def _publish_all(self, rows: Sequence[MessageRow]) -> None:
@@ -105,10 +105,12 @@ class Pump:
         for row, result in sorted(understood, key=_source_order):
             try:
                 mine, read = Changes(), dict(marks)
-                self._settle(mine, row, result, read)
+                self._settle(mine, row, result=result, marks=read)
             except Exception as crash:  # noqa: BLE001 - a flow's description of a fact must not stop the pump either
                 mine, read = Changes(), marks
-                self._quarantine(mine, row, crash if isinstance(crash, AccordantError) else _crashed(row, crash))
+                self._quarantine(
+                    mine, row, problem=crash if isinstance(crash, AccordantError) else _crashed(row, crash)
+                )
             marks = read
             changes.include(mine)
         await self._parts.writer.commit(changes)
@@ -127,25 +129,25 @@ class Pump:
             return _crashed(row, crash)
 
     def _settle(
-        self, changes: Changes, row: MessageRow, result: "list[Told] | Ignored | AccordantError", marks: Watermarks
+        self, changes: Changes, row: MessageRow, *, result: "list[Told] | Ignored | AccordantError", marks: Watermarks
     ) -> None:
         if isinstance(result, AccordantError):
-            self._quarantine(changes, row, result)
+            self._quarantine(changes, row, problem=result)
             return
         if isinstance(result, Ignored):
             state, note = "ignored", result.reason
         else:
-            states = [self._publish(changes, row, told, marks) for told in result]
+            states = [self._publish(changes, row, told=told, marks=marks) for told in result]
             state = "published" if "published" in states else (states[0] if states else "ignored")
             note = "" if state == "published" else "same_fact" if state == "ignored" else "older_version"
         changes.put(inbox_table, msgspec.structs.replace(row, state=state, note=note))
 
-    def _quarantine(self, changes: Changes, row: MessageRow, problem: AccordantError) -> None:
+    def _quarantine(self, changes: Changes, row: MessageRow, *, problem: AccordantError) -> None:
         found = exceptions.Found(problem=problem, step="translate", policies=self._parts.estate().policies)
-        exceptions.open_item(changes, exceptions.of_message(row, found, self._parts.clock))
+        exceptions.open_item(changes, exceptions.of_message(row, found, clock=self._parts.clock))
         changes.put(inbox_table, msgspec.structs.replace(row, state="quarantined", note=problem.code))
 
-    def _publish(self, changes: Changes, row: MessageRow, told: Told, marks: Watermarks) -> str:
+    def _publish(self, changes: Changes, row: MessageRow, *, told: Told, marks: Watermarks) -> str:
         mark = marks.get(told.source_record)
         if mark and told.sequence < mark.sequence:
             return "superseded"

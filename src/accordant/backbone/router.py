@@ -32,14 +32,16 @@ class Router:
         """Add the event and its transactions to a commit. A transaction that exists already stays as it is."""
         changes.add(event_table, event)
         waits.wake_expecting(changes, event.subject)
-        opened = [self._open(event, fact, one, estate_version) for one in self._flows.handling(event.type)]
+        opened = [
+            self._open(event, fact, one=one, estate_version=estate_version) for one in self._flows.handling(event.type)
+        ]
         for row in opened:
             changes.add(transaction_table, row)
             lanes.wake(changes, row.lane)
             record(changes, _opened(row, event))
         return opened
 
-    def _open(self, event: EventRow, fact: Fact, one: Flow, estate_version: int) -> TransactionRow:
+    def _open(self, event: EventRow, fact: Fact, *, one: Flow, estate_version: int) -> TransactionRow:
         now = self._clock.now_ms()
         worth = one.describe.worth(fact)
         return TransactionRow(

@@ -18,7 +18,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Stopped by a check, with nothing of it in any system."""
 
 
-def of_subject(connection: Connection, tenant: str, subject: str, *, flow: str) -> list[Standing]:
+def of_subject(connection: Connection, tenant: str, *, subject: str, flow: str) -> list[Standing]:
     """The transactions of one flow about a business id, oldest first."""
     tx = transaction_table.c
     query = (

@@ -116,7 +116,7 @@ class Transaction:
         self._remember(name, "check", hashed, result, {"rule": rule.__name__, "input": hashed})
         return result
 
-    async def recall(self, name: str, query: Callable[[Connection], T], result_type: type[T]) -> T:
+    async def recall(self, name: str, query: Callable[[Connection], T], *, result_type: type[T]) -> T:
         """Read something of ours, once: later drives see what the first one saw."""
         memo = self._recall(name, "")
         if memo is not None:
@@ -125,7 +125,7 @@ class Transaction:
         self._remember(name, "recall", "", result)
         return result
 
-    async def keep(self, name: str, table: Table, row: msgspec.Struct) -> None:
+    async def keep(self, name: str, table: Table, *, row: msgspec.Struct) -> None:
         """Write a row of ours, once, with the next group."""
         if self._recall(name, "") is None:
             changes = Changes()
@@ -189,7 +189,9 @@ class Transaction:
         came = self._recall(found_name, "")
         if came is not None:
             return msgspec.json.decode(came.result, type=str)
-        data = await self._tools.database.read(lambda connection: came_since(connection, self.row, kind.type, match))
+        data = await self._tools.database.read(
+            lambda connection: came_since(connection, self.row, event_type=kind.type, subject=match)
+        )
         if data is not None:
             self._remember(found_name, "recall", "", data)
             return data

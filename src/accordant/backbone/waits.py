@@ -54,7 +54,7 @@ def wake_sleepers(changes: Changes, now_ms: int) -> None:
     lanes.seat_woken(changes)
 
 
-def came_since(connection: Connection, row: TransactionRow, event_type: str, subject: str) -> str | None:
+def came_since(connection: Connection, row: TransactionRow, *, event_type: str, subject: str) -> str | None:
     """The data of the first such event that came since the transaction began; its own event does not count."""
     event = event_table.c
     query = (

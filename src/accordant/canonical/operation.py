@@ -13,7 +13,6 @@ import msgspec
 
 from accordant.kernel.priority import Priority
 
-
 KEY_SPENT = frozenset({"vendor.replayed_failure", "vendor.key_conflict"})
 """Codes of an Unknown after which repeating the same key tells nothing more: the vendor gives the answer it saved."""
 

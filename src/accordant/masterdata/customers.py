@@ -79,14 +79,14 @@ async def recognise(tx: Transaction, parties: Sequence[Party]) -> list[Customer]
         found: dict[str, str] = {}
         parent_id: str | None = None
         for party in parties:
-            parent_id = found[party.account.source_id] = _id_of(connection, tx, party, parent_id=parent_id)
+            parent_id = found[party.account.source_id] = _id_of(connection, tx, party=party, parent_id=parent_id)
         return found
 
-    ids = await tx.recall("who it is", query, dict[str, str])
+    ids = await tx.recall("who it is", query, result_type=dict[str, str])
     return [_customer(party, ids) for party in parties]
 
 
-def _id_of(connection: Connection, tx: Transaction, party: Party, *, parent_id: str | None) -> str:
+def _id_of(connection: Connection, tx: Transaction, *, party: Party, parent_id: str | None) -> str:
     tenant, account = tx.row.tenant, party.account
     known = crosswalk.canonical_of(connection, tenant, noun=NOUN, system="crm", native_id=account.source_id)
     if known:
@@ -120,23 +120,25 @@ def _customer(party: Party, ids: Mapping[str, str]) -> Customer:
 
 
 async def open_everywhere(
-    tx: Transaction, parties: Sequence[Party], customers: Sequence[Customer], *, systems: Systems
+    tx: Transaction, parties: Sequence[Party], *, customers: Sequence[Customer], systems: Systems
 ) -> Accounts:
     """Open the customer, and before it any ancestor that is missing, in ERP, billing and support; once each."""
     opened: Accounts | None = None
     async with tx.holding(*(customer.customer_id for customer in customers)):
         for party, customer in zip(parties, customers, strict=True):
             buyer = customer is customers[-1]
-            opened = await _open_one(tx, party, customer, label="" if buyer else f"parent {customer.name} ", to=systems)
+            opened = await _open_one(
+                tx, party, customer=customer, label="" if buyer else f"parent {customer.name} ", to=systems
+            )
     assert opened is not None, "a deal has at least one party"  # noqa: S101 - the family of an account is never empty
     return opened
 
 
-async def _open_one(tx: Transaction, party: Party, customer: Customer, *, label: str, to: Systems) -> Accounts:
+async def _open_one(tx: Transaction, party: Party, *, customer: Customer, label: str, to: Systems) -> Accounts:
     known = await tx.recall(
         f"where {label or 'customer '}is known",
         lambda connection: crosswalk.natives(connection, tx.row.tenant, noun=NOUN, canonical_id=customer.customer_id),
-        dict[str, str],
+        result_type=dict[str, str],
     )
     receipts: dict[str, Receipt] = {}
     operations = {
@@ -151,22 +153,22 @@ async def _open_one(tx: Transaction, party: Party, customer: Customer, *, label:
         receipts[system] = await tx.effect(
             f"open {label}{'' if label else 'customer '}in {system}",
             msgspec.structs.replace(operation, master_data=True),
-            keeps=_keeper(tx, party, customer, operation=operation),
+            keeps=_keeper(tx, party, customer=customer, operation=operation),
         )
     return Accounts(customer=customer, **receipts)
 
 
-def _keeper(tx: Transaction, party: Party, customer: Customer, *, operation: Operation) -> Any:
+def _keeper(tx: Transaction, party: Party, *, customer: Customer, operation: Operation) -> Any:
     def keeps(receipt: Receipt) -> Rows:
-        rows: Rows = [(crosswalk_table, crosswalk_row(tx, operation, receipt))]
+        rows: Rows = [(crosswalk_table, crosswalk_row(tx, operation, receipt=receipt))]
         if operation.system == "erp":
-            rows.extend(_first_seen(tx, party, customer))
+            rows.extend(_first_seen(tx, party, customer=customer))
         return rows
 
     return keeps
 
 
-def _first_seen(tx: Transaction, party: Party, customer: Customer) -> Rows:
+def _first_seen(tx: Transaction, party: Party, *, customer: Customer) -> Rows:
     """By what the customer is recognised from now on, and its first golden record."""
     tenant, at_ms = tx.row.tenant, tx.row.opened_at_ms
     marks = identity.marks_of(party.account, country=party.country, parent_id=customer.parent_id)
@@ -183,10 +185,14 @@ def _first_seen(tx: Transaction, party: Party, customer: Customer) -> Rows:
         since_ms=at_ms,
         transaction_id=tx.row.transaction_id,
     )
-    return [*rows, (crosswalk_table, crm), (record_table, record_row(tx, NOUN, customer.customer_id, body=customer))]
+    return [
+        *rows,
+        (crosswalk_table, crm),
+        (record_table, record_row(tx, NOUN, record_id=customer.customer_id, body=customer)),
+    ]
 
 
-def crosswalk_row(tx: Transaction, operation: Operation, receipt: Receipt) -> CrosswalkRow:
+def crosswalk_row(tx: Transaction, operation: Operation, *, receipt: Receipt) -> CrosswalkRow:
     """That a system holds a thing of ours under this native id."""
     return CrosswalkRow(
         tenant=tx.row.tenant,
@@ -200,7 +206,7 @@ def crosswalk_row(tx: Transaction, operation: Operation, receipt: Receipt) -> Cr
     )
 
 
-def record_row(tx: Transaction, noun: str, record_id: str, *, body: msgspec.Struct, version: int = 1) -> RecordRow:
+def record_row(tx: Transaction, noun: str, *, record_id: str, body: msgspec.Struct, version: int = 1) -> RecordRow:
     """One version of a golden record."""
     return RecordRow(
         tenant=tx.row.tenant,
@@ -213,23 +219,23 @@ def record_row(tx: Transaction, noun: str, record_id: str, *, body: msgspec.Stru
     )
 
 
-async def known_receipt(tx: Transaction, noun: str, canonical: str, *, system: str) -> Receipt | None:
+async def known_receipt(tx: Transaction, noun: str, *, canonical: str, system: str) -> Receipt | None:
     """The receipt of something a system is known to hold."""
     native = await tx.recall(
         f"{noun} in {system}",
         lambda connection: crosswalk.natives(connection, tx.row.tenant, noun=noun, canonical_id=canonical).get(
             system, ""
         ),
-        str,
+        result_type=str,
     )
     return Receipt(kind=noun, native_id=native, business_id=canonical) if native else None
 
 
-async def latest_record(tx: Transaction, noun: str, canonical: str) -> str:
+async def latest_record(tx: Transaction, noun: str, *, canonical: str) -> str:
     """The newest version of a golden record as JSON; empty text where there is none."""
 
     def query(connection: Connection) -> str:
         row = records.latest(connection, tx.row.tenant, noun=noun, canonical_id=canonical)
         return row.body if row else ""
 
-    return await tx.recall(f"latest {noun}", query, str)
+    return await tx.recall(f"latest {noun}", query, result_type=str)

@@ -14,29 +14,31 @@ from accordant.masterdata.records import record_table
 Keeps = Callable[[Receipt], list[tuple[Table, msgspec.Struct]]]
 
 
-def first(tx: Transaction, operation: Operation, body: msgspec.Struct) -> Keeps:
+def first(tx: Transaction, operation: Operation, *, body: msgspec.Struct) -> Keeps:
     """With the confirmation of an operation that creates something: where it is, and its first version."""
 
     def keeps(receipt: Receipt) -> list[tuple[Table, msgspec.Struct]]:
         return [
-            (crosswalk_table, crosswalk_row(tx, operation, receipt)),
-            (record_table, record_row(tx, operation.kind, operation.business_id, body=body)),
+            (crosswalk_table, crosswalk_row(tx, operation, receipt=receipt)),
+            (record_table, record_row(tx, operation.kind, record_id=operation.business_id, body=body)),
         ]
 
     return keeps
 
 
-def following(tx: Transaction, operation: Operation, body: msgspec.Struct, *, version: int) -> Keeps:
+def following(tx: Transaction, operation: Operation, *, body: msgspec.Struct, version: int) -> Keeps:
     """With the confirmation of an operation that changes something: its next version."""
 
     def keeps(_: Receipt) -> list[tuple[Table, msgspec.Struct]]:
-        row = record_row(tx, operation.kind, operation.business_id, body=body, version=version)
+        row = record_row(tx, operation.kind, record_id=operation.business_id, body=body, version=version)
         return [(record_table, row)]
 
     return keeps
 
 
-async def version(tx: Transaction, noun: str, record_id: str, body: msgspec.Struct) -> None:
+async def version(tx: Transaction, noun: str, *, record_id: str, body: msgspec.Struct) -> None:
     """The next version of a record of ours that no single effect stands for; the body carries its `version`."""
     number: int = getattr(body, "version", 1)
-    await tx.keep(f"keep {noun}", record_table, record_row(tx, noun, record_id, body=body, version=number))
+    await tx.keep(
+        f"keep {noun}", record_table, row=record_row(tx, noun, record_id=record_id, body=body, version=number)
+    )

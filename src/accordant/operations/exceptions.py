@@ -96,7 +96,7 @@ class Desk:
                 row = by_id.get(item.transaction_id)
                 if row is not None and row.state == "exception":
                     corrected = _replace(row, event_id=newest.get(row.transaction_id, row.event_id))
-                    self._repin(changes, corrected, memos.get(row.transaction_id, []), actor=actor)
+                    self._repin(changes, corrected, memos=memos.get(row.transaction_id, []), actor=actor)
                 elif item.message_id in messages:
                     changes.put(inbox_table, _replace(messages[item.message_id], state="kept", note=""))
                 else:
@@ -122,7 +122,7 @@ class Desk:
                     found[row.transaction_id] = newest
         return found
 
-    def _repin(self, changes: Changes, row: TransactionRow, memos: Sequence[MemoRow], *, actor: str) -> None:
+    def _repin(self, changes: Changes, row: TransactionRow, *, memos: Sequence[MemoRow], actor: str) -> None:
         """Go on under the present estate: decisions are taken again, confirmed effects stay."""
         now, version = self._parts.clock.now_ms(), self._estate().version
         for memo in memos:

@@ -69,7 +69,7 @@ class Verifier:
         return done
 
     async def _verify(self, system: str, kind: str) -> int:
-        effects = await self._database.read(lambda connection: _batch(connection, system, kind))
+        effects = await self._database.read(lambda connection: _batch(connection, system, kind=kind))
         newest = await self._database.read(lambda connection: _newest(connection, effects))
         changes = Changes()
         current = [one for one in effects if newest.get((one.business_id, one.kind)) == one.confirmed_at_ms]
@@ -83,12 +83,12 @@ class Verifier:
             refs = [ReadRef(kind=kind, native_id=one.native_id, business_id=one.business_id) for one in current]
             held = await self._ports[system].read_back(kind, refs)
             for one in current:
-                settled += await self._settle(changes, one, held.get(one.native_id))
+                settled += await self._settle(changes, one, held=held.get(one.native_id))
         if changes:
             await self._writer.commit(changes)
         return settled
 
-    async def _settle(self, changes: Changes, effect: EffectRow, held: Facts | None) -> int:
+    async def _settle(self, changes: Changes, effect: EffectRow, *, held: Facts | None) -> int:
         now = self._clock.now_ms()
         expected: Facts = msgspec.json.decode(effect.expected)
         differing = ["(absent)"] if held is None else [name for name in expected if held.get(name) != expected[name]]
@@ -97,7 +97,7 @@ class Verifier:
             return 0
         self._suspects.pop(suspect, None)
         action = "effect.different" if differing else "effect.verified"
-        note = "; ".join(_difference(name, expected, held) for name in differing)[:500]
+        note = "; ".join(_difference(name, expected, held=held) for name in differing)[:500]
         changes.put(
             effect_table,
             _replace(effect, checked=action.partition(".")[2], checked_at_ms=now, check_note=note),
@@ -118,11 +118,11 @@ class Verifier:
         if differing:
             problem = _differs(effect, note)
             found = exceptions.Found(problem=problem, step=effect.name, policies=self._policies())
-            exceptions.open_item(changes, exceptions.of_transaction(row, found, self._clock))
+            exceptions.open_item(changes, exceptions.of_transaction(row, found, clock=self._clock))
         return 1
 
 
-def _difference(name: str, expected: Facts, held: Facts | None) -> str:
+def _difference(name: str, expected: Facts, *, held: Facts | None) -> str:
     if held is None:
         return "the system does not hold the record"
     return f"{name}: should be {expected[name]!r}, is {held.get(name)!r}"
@@ -147,7 +147,7 @@ def _waiting(connection: Connection) -> list[tuple[str, str]]:
     return [(system, kind) for system, kind in connection.execute(query).tuples()]
 
 
-def _batch(connection: Connection, system: str, kind: str) -> list[EffectRow]:
+def _batch(connection: Connection, system: str, *, kind: str) -> list[EffectRow]:
     query = (
         select(effect_table)
         .where(_e.state == "confirmed", _e.checked == "", _e.system == system, _e.kind == kind)

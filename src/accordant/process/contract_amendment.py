@@ -44,7 +44,7 @@ def _worth(fact: ContractAmended) -> Money | None:
 
 def tell_sales(fact: ContractAmended, stop: Stop, *, crm: Crm, **_: object) -> Operation:
     """Show on the deal that it is blocked, and who is asked."""
-    return crm.tell_standing(blocked_standing(fact.amendment.opportunity_id, fact.amendment.source_id, stop))
+    return crm.tell_standing(blocked_standing(fact.amendment.opportunity_id, fact.amendment.source_id, stop=stop))
 
 
 @flow(
@@ -61,10 +61,12 @@ async def contract_amendment(
     amendment = event.amendment
     terms = await tx.check("terms", agree_amendment, amendment)
     line_id = subscription_id_of(amendment.amends_opportunity_id)
-    running = await customers.latest_record(tx, "subscription", line_id)
+    running = await customers.latest_record(tx, "subscription", canonical=line_id)
     change = await tx.check("change", change_of, running, amendment, terms)
-    existing = await customers.known_receipt(tx, "subscription", line_id, system="billing")
-    contract_now = await customers.latest_record(tx, "contract", contract_id_of(change.subscription.customer_id))
+    existing = await customers.known_receipt(tx, "subscription", canonical=line_id, system="billing")
+    contract_now = await customers.latest_record(
+        tx, "contract", canonical=contract_id_of(change.subscription.customer_id)
+    )
     contract = await tx.check("contract", next_contract, contract_now, change, terms)
 
     amending = billing.amend_subscription(change, existing=_existing(existing, line_id))
@@ -72,13 +74,13 @@ async def contract_amendment(
         "amend subscription",
         amending,
         undo=lambda receipt: billing.revert_amendment(change, existing=receipt),
-        keeps=keeping.following(tx, amending, change.subscription, version=contract.version),
+        keeps=keeping.following(tx, amending, body=change.subscription, version=contract.version),
     )
     ordering = erp.amend_order(order_after(change, terms))
     await tx.effect("amend order", ordering, undo=lambda _: erp.amend_order(order_before(change, terms)))
     entitlement = await tx.check("entitlement", entitlement_for, contract)
     await tx.effect("raise entitlement", support.set_entitlement(entitlement))
-    await keeping.version(tx, "contract", contract.contract_id, contract)
+    await keeping.version(tx, "contract", record_id=contract.contract_id, body=contract)
     await tx.effect("tell sales", crm.tell_standing(_in_step(amendment, tx.row.transaction_id)))
 
 

@@ -44,10 +44,10 @@ def _worth(fact: WonOrCorrected) -> Money | None:
 
 def tell_sales(fact: WonOrCorrected, stop: Stop, *, crm: Crm, **_: object) -> Operation:
     """Show on the deal that it is blocked, and who is asked."""
-    return crm.tell_standing(blocked_standing(fact.opportunity.opportunity_id, fact.opportunity.source_id, stop))
+    return crm.tell_standing(blocked_standing(fact.opportunity.opportunity_id, fact.opportunity.source_id, stop=stop))
 
 
-def blocked_standing(opportunity_id: str, source_id: str, stop: Stop) -> DealStanding:
+def blocked_standing(opportunity_id: str, source_id: str, *, stop: Stop) -> DealStanding:
     """The standing of a deal that stopped for a person."""
     return DealStanding(
         opportunity_id=opportunity_id,
@@ -74,31 +74,31 @@ async def customer_onboarding(
     terms = await tx.check("terms", agree_terms, deal)
     family = await customers.recognise(tx, terms.parties)
     systems = customers.Systems(erp=erp, billing=billing, support=support)
-    accounts = await customers.open_everywhere(tx, terms.parties, family, systems=systems)
+    accounts = await customers.open_everywhere(tx, terms.parties, customers=family, systems=systems)
 
-    subscription = subscription_of(deal, terms, accounts.customer.customer_id)
-    order = order_of(deal, terms, subscription)
+    subscription = subscription_of(deal, terms, customer_id=accounts.customer.customer_id)
+    order = order_of(deal, terms, subscription=subscription)
     starting = billing.start_subscription(subscription, account=accounts.billing)
     await tx.effect(
         "start subscription",
         starting,
         undo=lambda receipt: billing.end_subscription(subscription, existing=receipt),
-        keeps=keeping.first(tx, starting, subscription),
+        keeps=keeping.first(tx, starting, body=subscription),
     )
     placing = erp.place_order(order)
     await tx.effect(
-        "place order", placing, undo=lambda _: erp.close_order(order), keeps=keeping.first(tx, placing, order)
+        "place order", placing, undo=lambda _: erp.close_order(order), keeps=keeping.first(tx, placing, body=order)
     )
 
-    current = await customers.latest_record(tx, "contract", contract_id_of(subscription.customer_id))
+    current = await customers.latest_record(tx, "contract", canonical=contract_id_of(subscription.customer_id))
     contract = await tx.check("contract", next_contract, current, subscription, terms)
     entitlement = await tx.check("entitlement", entitlement_for, contract)
     await tx.effect("raise entitlement", support.set_entitlement(entitlement))
-    await keeping.version(tx, "contract", contract.contract_id, contract)
+    await keeping.version(tx, "contract", record_id=contract.contract_id, body=contract)
     await tx.effect("tell sales", crm.tell_standing(in_step(deal, tx.row.transaction_id)))
 
 
-def subscription_of(deal: Opportunity, terms: Terms, customer_id: str) -> Subscription:
+def subscription_of(deal: Opportunity, terms: Terms, *, customer_id: str) -> Subscription:
     """What billing charges for the deal."""
     return Subscription(
         subscription_id=subscription_id_of(deal.opportunity_id),
@@ -117,7 +117,7 @@ def subscription_id_of(opportunity_id: str) -> str:
     return canonical_id("subscription", opportunity_id)
 
 
-def order_of(deal: Opportunity, terms: Terms, subscription: Subscription) -> Order:
+def order_of(deal: Opportunity, terms: Terms, *, subscription: Subscription) -> Order:
     """What the books are told about the deal."""
     buyer = terms.parties[-1]
     return Order(

@@ -44,9 +44,9 @@ async def deal_correction(tx: Transaction, event: OpportunityCorrected, **_: obj
     begun = await tx.recall(
         "where the deal stands",
         lambda connection: standing.of_subject(
-            connection, tx.row.tenant, deal.opportunity_id, flow="customer_onboarding"
+            connection, tx.row.tenant, subject=deal.opportunity_id, flow="customer_onboarding"
         ),
-        list[Standing],
+        result_type=list[Standing],
     )
     await tx.check("taken up or asked", taken_up_or_asked, deal, begun)
 

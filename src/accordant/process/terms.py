@@ -60,9 +60,9 @@ def _terms(
     account: SourceAccount, *, product_word: str, price: tuple[int, str, str], on: date, estate: Estate
 ) -> Terms:
     quantity, amount_text, currency_word = price
-    product = _product(estate, product_word, on)
+    product = _product(estate, product_word, on=on)
     currency = resolve(estate, "currency", value=currency_word, on=on).target
-    total = _positive(amount_text, currency, account)
+    total = _positive(amount_text, currency, account=account)
     parties = tuple(_party(estate, one, currency=currency, on=on) for one in family(account))
     listed = product.price.list_price
     same_currency = listed.currency == currency
@@ -78,7 +78,7 @@ def _terms(
     )
 
 
-def _product(estate: Estate, word: str, on: date) -> Product:
+def _product(estate: Estate, word: str, *, on: date) -> Product:
     row = resolve(estate, "product", value=word, on=on)
     attributes = row.attributes
     return Product(
@@ -106,7 +106,7 @@ def _stub(parent: SourceAccount | None) -> SourceAccount | None:
     return msgspec.structs.replace(parent, parent=None) if parent else None
 
 
-def _positive(text: str, currency: str, account: SourceAccount) -> Money:
+def _positive(text: str, currency: str, *, account: SourceAccount) -> Money:
     money = parse_money(text, currency)
     if money.amount_minor <= 0:
         raise Malformed(

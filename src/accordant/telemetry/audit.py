@@ -77,7 +77,7 @@ class AuditChain:
         linked: list[RowValues] = []
         for row in rows:
             n += 1
-            following = _hash(self._segment, n, row, head)
+            following = _hash(self._segment, n, row=row, previous=head)
             linked.append((self._segment, n, *row, head, following))
             head = following
         return linked, (n, head)
@@ -139,7 +139,7 @@ def verify_chain(connection: Connection, anchors: Sequence[Anchor] = ()) -> Chai
         segment, n, *middle, previous, found = row
         last_n, head = expected.get(segment, (0, GENESIS))
         entries += 1
-        if n != last_n + 1 or previous != head or found != _hash(segment, n, tuple(middle), head):
+        if n != last_n + 1 or previous != head or found != _hash(segment, n, row=tuple(middle), previous=head):
             return ChainVerdict(False, entries, f"{segment}/{n}")
         if anchored.pop((segment, n), found) != found:
             return ChainVerdict(False, entries, f"{segment}/{n}")
@@ -155,5 +155,5 @@ def _all_rows(connection: Connection) -> Iterator[Any]:
     yield from connection.execution_options(yield_per=2000).execute(query)
 
 
-def _hash(segment: str, n: int, row: Sequence[object], previous: str) -> str:
+def _hash(segment: str, n: int, *, row: Sequence[object], previous: str) -> str:
     return sha256(msgspec.json.encode([segment, n, row, previous])).hexdigest()

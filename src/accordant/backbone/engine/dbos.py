@@ -165,7 +165,7 @@ class DbosEngine:
         """Wake sleepers, and ask DBOS for a drive of whatever is due and not in hand."""
         while True:
             try:
-                await wake_sleepers(self._database, self._writer, self._clock)
+                await wake_sleepers(self._database, self._writer, clock=self._clock)
                 await self._ask_for_drives()
             except (NotCommitted, NotRead) as later:
                 log.warning("sweep.postponed", error=later.message)

@@ -63,8 +63,8 @@ class Driver:
             return
         try:
             one = self._flows.named(row.flow)
-            fact = self._flows.fact_of(row.flow, due.event_type, due.event_data)
-            await self._run(tx, one, fact)
+            fact = self._flows.fact_of(row.flow, due.event_type, data=due.event_data)
+            await self._run(tx, one, fact=fact)
         except (NotCommitted, NotRead, StorageLost):
             raise
         except Pause as pause:
@@ -76,7 +76,7 @@ class Driver:
         except Exception as crash:  # noqa: BLE001 - a flow's own bug parks one transaction and stops nobody else
             await self._park(tx, _crashed(row, crash))
 
-    async def _run(self, tx: Transaction, one: Flow, fact: Fact) -> None:
+    async def _run(self, tx: Transaction, one: Flow, *, fact: Fact) -> None:
         policy = tx.estate.policies.for_flow(one.name)
         try:
             await one.run(tx, fact, **self._ports)
@@ -126,7 +126,7 @@ class Driver:
         one = self._flows.named(tx.row.flow)
         if item is None or one.blocked is None:
             return
-        fact = self._flows.fact_of(tx.row.flow, due.event_type, due.event_data)
+        fact = self._flows.fact_of(tx.row.flow, due.event_type, data=due.event_data)
         stop = Stop(reason=item.message, owner=item.owner, transaction_id=tx.row.transaction_id)
         operation = one.blocked(fact, stop, **self._ports)
         if operation is not None:
@@ -177,7 +177,7 @@ class Driver:
         now = self._tools.clock.now_ms()
         held = tx.touched or self._holds_lane(tx.row.flow)
         found = exceptions.Found(problem=problem, step=tx.step, policies=tx.estate.policies)
-        item = exceptions.of_transaction(tx.row, found, self._tools.clock)
+        item = exceptions.of_transaction(tx.row, found, clock=self._tools.clock)
         changes = Changes()
         exceptions.open_item(changes, item)
         changed: dict[str, Any] = {
@@ -214,11 +214,11 @@ class Driver:
         if leaves_lane:
             lanes.wake(changes, row.lane)
         if action:
-            record(changes, _entry(row, action, now, detail or {}))
+            record(changes, _entry(row, action, at_ms=now, detail=detail or {}))
         await self._tools.writer.commit(changes)
 
 
-def _entry(row: TransactionRow, action: str, at_ms: int, detail: dict[str, Any]) -> AuditEntry:
+def _entry(row: TransactionRow, action: str, *, at_ms: int, detail: dict[str, Any]) -> AuditEntry:
     return AuditEntry(
         at_ms=at_ms,
         tenant=row.tenant,

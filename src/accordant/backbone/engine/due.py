@@ -78,7 +78,7 @@ def next_wake_ms(connection: Connection) -> int | None:
     return connection.execute(select(func.min(_tx.wake_at_ms)).where(_tx.wake_at_ms.is_not(None))).scalar()
 
 
-async def wake_sleepers(database: Database, writer: Writer, clock: Clock) -> bool:
+async def wake_sleepers(database: Database, writer: Writer, *, clock: Clock) -> bool:
     """Wake what has slept long enough; whether there was anything. Raises NotRead, NotCommitted."""
     wake_ms, now = await database.read(next_wake_ms), clock.now_ms()
     if wake_ms is None or wake_ms > now:

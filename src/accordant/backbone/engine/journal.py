@@ -159,7 +159,7 @@ class Journal:
         while True:
             await asyncio.sleep(_SWEEP_EVERY_S)
             try:
-                if await wake_sleepers(self._database, self._writer, self._clock):
+                if await wake_sleepers(self._database, self._writer, clock=self._clock):
                     self.nudge()
             except (NotCommitted, NotRead) as later:
                 log.warning("sweep.postponed", error=later.message)

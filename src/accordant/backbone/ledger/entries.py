@@ -20,7 +20,7 @@ def input_hash(operation: Operation) -> str:
     return digest("input", operation.connection, operation.verb, canonical_json(operation.command).decode())
 
 
-def intend(row: TransactionRow, name: str, operation: Operation, *, n: int, version: int = 1) -> EffectRow:
+def intend(row: TransactionRow, name: str, *, operation: Operation, n: int, version: int = 1) -> EffectRow:
     """A new effect, or the next logical version of one that was proved not to have happened."""
     scope = operation.business_id if operation.master_data else row.transaction_id
     key_name = operation.verb if operation.master_data else name
@@ -68,7 +68,7 @@ def sent(effect: EffectRow, *, at_ms: int) -> EffectRow:
     )
 
 
-def confirmed(effect: EffectRow, operation: Operation, applied: Applied, *, at_ms: int) -> EffectRow:
+def confirmed(effect: EffectRow, operation: Operation, *, applied: Applied, at_ms: int) -> EffectRow:
     """The system said it holds the record."""
     may_be_ours = effect.attempts > 1 and not operation.master_data
     return _replace(
@@ -87,7 +87,7 @@ def confirmed(effect: EffectRow, operation: Operation, applied: Applied, *, at_m
     )
 
 
-def failed(effect: EffectRow, state: str, problem: AccordantError) -> EffectRow:
+def failed(effect: EffectRow, state: str, *, problem: AccordantError) -> EffectRow:
     """Rejected, unknown, or back to intended when it was surely not applied."""
     return _replace(effect, state=state, error=canonical_json(problem.as_dict()).decode())
 

@@ -88,7 +88,7 @@ class Ledger:
             return effect
         self.in_flight += 1
         try:
-            return await self._until_known(step, effect, ambiguous)
+            return await self._until_known(step, effect, ambiguous=ambiguous)
         finally:
             self.in_flight -= 1
 
@@ -96,7 +96,7 @@ class Ledger:
         """The effect to work on, and whether an earlier sending may have been applied."""
         prior, operation = step.prior, step.operation
         if prior is None:
-            return entries.intend(step.transaction, step.name, operation, n=step.n), False
+            return entries.intend(step.transaction, step.name, operation=operation, n=step.n), False
         same = prior.input_hash == entries.input_hash(operation)
         if not same and (prior.state == entries.CONFIRMED or not step.changed_input_allowed):
             raise _payload_changed(step, prior)
@@ -112,23 +112,25 @@ class Ledger:
         return prior, False
 
     def _next_version(self, step: Step, effect: EffectRow) -> EffectRow:
-        return entries.intend(step.transaction, step.name, step.operation, n=effect.n, version=effect.version + 1)
+        return entries.intend(
+            step.transaction, step.name, operation=step.operation, n=effect.n, version=effect.version + 1
+        )
 
-    async def _until_known(self, step: Step, effect: EffectRow, ambiguous: bool) -> EffectRow:
+    async def _until_known(self, step: Step, effect: EffectRow, *, ambiguous: bool) -> EffectRow:
         problem: AccordantError | None = entries.doubt_of(effect) if ambiguous else None
         for attempt in range(self._patience.tries):
             if attempt:
                 await self._sleep(self._pause_s(attempt, problem))
             try:
                 if ambiguous:
-                    effect = await self._settle(step, effect, problem)
+                    effect = await self._settle(step, effect, problem=problem)
                 if effect.state != entries.CONFIRMED:
                     effect = await self._announce(step, effect)
                     effect = await self._send(step, effect)
                 return effect
             except Unknown as unknown:
                 problem, ambiguous = unknown, True
-                effect = self._note(step, effect, entries.UNKNOWN, unknown)
+                effect = self._note(step, effect, state=entries.UNKNOWN, problem=unknown)
                 if step.operation.effect_class is EffectClass.ONCE:
                     raise _in_doubt(step, unknown) from unknown
             except (NotCommitted, NotRead):
@@ -136,7 +138,7 @@ class Ledger:
                 raise
             except Retryable as retryable:
                 problem = retryable
-                effect = self._note_not_now(step, effect, retryable, ambiguous=ambiguous)
+                effect = self._note_not_now(step, effect, problem=retryable, ambiguous=ambiguous)
                 if (retryable.retry_after_s or 0) > self._patience.longest_pause_s:
                     break
         raise _not_now(step, problem)
@@ -148,7 +150,7 @@ class Ledger:
         changes = Changes()
         changes.put(effect_table, effect)
         if step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE):
-            self._audit(changes, step, "effect.sent", effect)
+            self._audit(changes, step, action="effect.sent", effect=effect)
             await self._writer.commit(changes)
         else:
             self._writer.post(changes)
@@ -161,22 +163,22 @@ class Ledger:
         except Terminal as refusal:
             if isinstance(refusal, Rejected):
                 refusal.detail |= {"system": step.operation.system, "verb": step.operation.verb, "refused": True}
-            self._note(step, effect, entries.REJECTED, refusal)
+            self._note(step, effect, state=entries.REJECTED, problem=refusal)
             raise
-        return await self._confirm(step, effect, applied)
+        return await self._confirm(step, effect, applied=applied)
 
-    async def _confirm(self, step: Step, effect: EffectRow, applied: Applied) -> EffectRow:
-        effect = entries.confirmed(effect, step.operation, applied, at_ms=self._clock.now_ms())
+    async def _confirm(self, step: Step, effect: EffectRow, *, applied: Applied) -> EffectRow:
+        effect = entries.confirmed(effect, step.operation, applied=applied, at_ms=self._clock.now_ms())
         changes = Changes()
         changes.put(effect_table, effect)
         for table, row in step.keeps(applied.receipt) if step.keeps else ():
             changes.add(table, row)
-        self._audit(changes, step, "effect.confirmed", effect)
+        self._audit(changes, step, action="effect.confirmed", effect=effect)
         await self._writer.commit(changes)
         step.seen(effect)
         return effect
 
-    async def _settle(self, step: Step, effect: EffectRow, problem: AccordantError | None) -> EffectRow:
+    async def _settle(self, step: Step, effect: EffectRow, *, problem: AccordantError | None) -> EffectRow:
         """Find out whether an ambiguous sending was applied; the effect comes back confirmed, or ready to be sent."""
         operation = step.operation
         if operation.effect_class is EffectClass.ONCE:
@@ -196,7 +198,7 @@ class Ledger:
             Attempt(key=effect.key, number=effect.attempts, priority=Priority(step.transaction.priority))
         )
         if found is not None:
-            settled = await self._confirm(step, effect, found)
+            settled = await self._confirm(step, effect, applied=found)
             if changed:
                 raise _payload_changed(step, settled)
             return settled
@@ -209,32 +211,34 @@ class Ledger:
         absent = Unavailable("looked up after the settle time and not found", detail={"looked_up": True})
         following = self._next_version(step, effect)
         changes = Changes()
-        changes.put(effect_table, entries.failed(effect, entries.REJECTED, absent))
+        changes.put(effect_table, entries.failed(effect, entries.REJECTED, problem=absent))
         changes.put(effect_table, following)
-        self._audit(changes, step, "effect.absent", effect)
+        self._audit(changes, step, action="effect.absent", effect=effect)
         await self._writer.commit(changes)
         step.seen(following)
         return following
 
-    def _note(self, step: Step, effect: EffectRow, state: str, problem: AccordantError) -> EffectRow:
-        effect = entries.failed(effect, state, problem)
+    def _note(self, step: Step, effect: EffectRow, *, state: str, problem: AccordantError) -> EffectRow:
+        effect = entries.failed(effect, state, problem=problem)
         step.seen(effect)
         changes = Changes()
         changes.put(effect_table, effect)
         if state != entries.INTENDED:
-            self._audit(changes, step, f"effect.{state}", effect, problem)
+            self._audit(changes, step, action=f"effect.{state}", effect=effect, problem=problem)
         self._writer.post(changes)
         return effect
 
-    def _note_not_now(self, step: Step, effect: EffectRow, problem: Retryable, *, ambiguous: bool) -> EffectRow:
+    def _note_not_now(self, step: Step, effect: EffectRow, *, problem: Retryable, ambiguous: bool) -> EffectRow:
         """This sending was not applied; whether an earlier one was is as open as before."""
         if effect.state != entries.SENT:
             return effect
         doubt = entries.doubt_of(effect) if ambiguous else None
-        return self._note(step, effect, entries.UNKNOWN if ambiguous else entries.INTENDED, doubt or problem)
+        return self._note(
+            step, effect, state=entries.UNKNOWN if ambiguous else entries.INTENDED, problem=doubt or problem
+        )
 
     def _audit(
-        self, changes: Changes, step: Step, action: str, effect: EffectRow, problem: AccordantError | None = None
+        self, changes: Changes, step: Step, *, action: str, effect: EffectRow, problem: AccordantError | None = None
     ) -> None:
         detail = entries.audit_detail(effect)
         if problem is not None:

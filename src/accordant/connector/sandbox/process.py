@@ -25,6 +25,7 @@ from accordant.connector.sandbox.limits import Limiter
 from accordant.connector.sandbox.server import Pipeline
 from accordant.connector.sandbox.vendor import Kit, Sandbox, System
 from accordant.kernel.clock import Clock, SystemClock
+from accordant.kernel.settings import environment
 
 HOST = "127.0.0.1"
 SHUTDOWN_S = 2.0
@@ -49,7 +50,8 @@ class SandboxOptions(msgspec.Struct, frozen=True, kw_only=True):
         parser.add_argument("--port", type=int, default=0)
         parser.add_argument("--limits", choices=["off", "real"], default="off")
         parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--admin-token", default="", help="opens /__sandbox__/ to callers that send it")
+        token = environment().get("ACCORDANT_SANDBOX_TOKEN", "")
+        parser.add_argument("--admin-token", default=token, help="opens /__sandbox__/ to callers that send it")
         parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of this vendor")
         given = parser.parse_args(argv)
         pairs = [pair.partition("=") for pair in given.set]

@@ -39,32 +39,32 @@ class Hooks:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         door = self._doors.get(scope["path"].removeprefix("/hooks/"))
         if door is None:
-            await answer(send, 404, b'{"code":"connection.unknown"}')
+            await answer(send, 404, body=b'{"code":"connection.unknown"}')
         elif scope["method"] != "POST":
-            await answer(send, 405, b'{"code":"method.not_allowed"}')
+            await answer(send, 405, body=b'{"code":"method.not_allowed"}')
         else:
-            await self._receive(scope, receive, send, door=door)
+            await self._receive(scope, receive, send=send, door=door)
 
-    async def _receive(self, scope: dict[str, Any], receive: Receive, send: Send, *, door: Door) -> None:
+    async def _receive(self, scope: dict[str, Any], receive: Receive, *, send: Send, door: Door) -> None:
         body = await read_body(receive)
         if body is None:
-            await answer(send, 413, b'{"code":"body.too_large","detail":"at most 1 MiB"}')
+            await answer(send, 413, body=b'{"code":"body.too_large","detail":"at most 1 MiB"}')
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             delivery = door.verify(headers, body, door.secrets, self._clock.now_ms() // 1000)
         except Unverified as refusal:
             self.refused += 1
-            await answer(send, 401, msgspec.json.encode({"code": refusal.code, "detail": str(refusal)[:200]}))
+            await answer(send, 401, body=msgspec.json.encode({"code": refusal.code, "detail": str(refusal)[:200]}))
             return
         name = scope["path"].removeprefix("/hooks/")
         arrival = Arrival(connection=name, stream=WEBHOOK, delivery_id=delivery.delivery_id, body=body)
         try:
             kept = (await self._inbox.keep([arrival]))[0]
         except (NotCommitted, StorageLost):
-            await answer(send, 503, b'{"code":"storage.unavailable"}', ((b"retry-after", b"5"),))
+            await answer(send, 503, body=b'{"code":"storage.unavailable"}', headers=((b"retry-after", b"5"),))
             return
-        await answer(send, 202 if kept.new else 200, b'{"new":true}' if kept.new else b'{"new":false}')
+        await answer(send, 202 if kept.new else 200, body=b'{"new":true}' if kept.new else b'{"new":false}')
 
 
 async def read_body(receive: Receive) -> bytes | None:
@@ -84,7 +84,7 @@ async def read_body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-async def answer(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+async def answer(send: Send, status: int, *, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
     """One whole JSON answer."""
     fixed = ((b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})

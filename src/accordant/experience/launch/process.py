@@ -61,7 +61,7 @@ class PlatformProcess:
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
             return None
 
-    async def command(self, method: str, path: str, body: object = None) -> dict[str, object]:
+    async def command(self, method: str, path: str, *, body: object = None) -> dict[str, object]:
         """Use the command API. Raises Unavailable with what it answered unless it agreed."""
         headers = {"Authorization": f"Bearer {states.command_token(self._state)}", "X-Actor": "demo"}
         data = msgspec.json.encode(body if body is not None else {})
@@ -96,9 +96,7 @@ class PlatformProcess:
     def require_alive(self) -> None:
         """Raises Unavailable when it ended by itself."""
         if self._process is not None and self._process.poll() is not None:
-            raise Unavailable(
-                f"the platform ended with {self._process.returncode}; see {self._state / 'platform.log'}"
-            )
+            raise Unavailable(f"the platform ended with {self._process.returncode}; see {self._state / 'platform.log'}")
 
     def stop(self) -> None:
         """Ask it to finish what is in hand, and wait."""

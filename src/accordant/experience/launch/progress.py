@@ -55,9 +55,7 @@ def _counts(connection: Connection) -> Progress:
     tx, effect = transaction_table.c, effect_table.c
     by_state = select(tx.state, func.count()).group_by(tx.state)
     kept = select(func.count()).select_from(inbox_table).where(inbox_table.c.state == "kept")
-    unverified = (
-        select(func.count()).select_from(effect_table).where(effect.state == "confirmed", effect.checked == "")
-    )
+    unverified = select(func.count()).select_from(effect_table).where(effect.state == "confirmed", effect.checked == "")
     telling = select(func.count()).select_from(transaction_table).where(tx.waiting_for == "telling")
     opened = select(func.count()).select_from(exception_table).where(exception_table.c.state == "open")
     return Progress(

@@ -12,7 +12,8 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from accordant.backbone.rows import exception_table
-from accordant.experience.launch import report, state as states
+from accordant.experience.launch import report
+from accordant.experience.launch import state as states
 from accordant.experience.launch.process import PlatformProcess
 from accordant.experience.launch.progress import Progress, read_progress
 from accordant.experience.launch.sandboxes import Sandboxes
@@ -100,10 +101,10 @@ class Run:
     async def _open(self) -> None:
         await self.sandboxes.start()
         await self.sandboxes.furnish(self.platform.url)
-        await self.sandboxes.ask("crm", "POST", "load", self.plan.records)
+        await self.sandboxes.ask("crm", "POST", action="load", body=self.plan.records)
         if self.plan.faults == "month-end":
             for role in self.sandboxes.running:
-                await self.sandboxes.ask(role, "PUT", "faults", {"preset": "month_end", "faults": []})
+                await self.sandboxes.ask(role, "PUT", action="faults", body={"preset": "month_end", "faults": []})
 
     async def _until_settled(self, phase: str, *, kills: int) -> None:
         """Look again and again until nothing is left to do; cause outages and kills on the way."""
@@ -119,7 +120,7 @@ class Run:
             if quiet > 50:
                 raise Unavailable(f"only {killed} of {kills} kills found enough in flight before the work was done")
             await self._cause_outage(progress)
-            if killed < kills and self._time_to_kill(progress, killed, kills):
+            if killed < kills and self._time_to_kill(progress, killed, kills=kills):
                 killed += await self._kill()
             self._require_movement(progress, phase)
 
@@ -132,9 +133,9 @@ class Run:
         """In the middle of the work the books go down for twenty seconds."""
         if not self._outage_done and progress.ended * 2 > max(self.plan.deals_won, 1):
             self._outage_done = True
-            await self.sandboxes.ask("erp", "POST", "down", {"seconds": _OUTAGE_S})
+            await self.sandboxes.ask("erp", "POST", action="down", body={"seconds": _OUTAGE_S})
 
-    def _time_to_kill(self, progress: Progress, killed: int, kills: int) -> bool:
+    def _time_to_kill(self, progress: Progress, killed: int, *, kills: int) -> bool:
         """Kills are spread over the work, the first after some of it was done."""
         return progress.ended >= self.plan.deals_won * (killed + 0.5) / (kills + 1) * 0.9
 
@@ -162,7 +163,7 @@ class Run:
         """The same as `accordant reference set` and `accordant exception release`."""
         for fix in self.plan.fixes:
             body = {"value": fix.value, "target": fix.target}
-            await self.platform.command("PUT", f"/v1/reference/{fix.table}", body)
+            await self.platform.command("PUT", f"/v1/reference/{fix.table}", body=body)
             for group in await asyncio.to_thread(self.database.read_now, lambda c, f=fix: groups_of(c, f)):
                 await self.platform.command("POST", f"/v1/causes/{group}/release")
 

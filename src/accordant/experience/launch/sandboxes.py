@@ -46,14 +46,15 @@ class Sandboxes:
         for entry in load_connections(self._state / "estate"):
             if entry.base_url.startswith(SANDBOX):
                 role = VENDORS[entry.vendor].role
-                self.running[role] = self._spawn(entry.name, entry.vendor, role)
+                self.running[role] = self._spawn(entry.name, entry.vendor, role=role)
         states.write_private(self._state / "sandboxes.json", {one.name: one.url for one in self.running.values()})
         async with aiohttp.ClientSession() as session:
             await asyncio.gather(*(self._ready(session, one) for one in self.running.values()))
 
-    def _spawn(self, name: str, vendor: str, role: str) -> Sandbox:
+    def _spawn(self, name: str, vendor: str, *, role: str) -> Sandbox:
         port = states.free_port()
-        command = [sys.executable, "-m", "accordant.experience.cli.main", "sandbox", vendor]
+        # The vendor's own entry point: it loads nothing of the platform, and starts in a third of the time.
+        command = [sys.executable, "-m", f"accordant.systems.{vendor}.sandbox"]
         options = ["--state", str(self._state), "--port", str(port), "--limits", self._limits]
         environment = {**os.environ, "ACCORDANT_SANDBOX_TOKEN": self._token}
         log = (self._state / f"sandbox-{name}.log").open("ab")
@@ -67,7 +68,7 @@ class Sandboxes:
         give_up_at = loop.time() + _READY_WITHIN_S
         while loop.time() < give_up_at and one.process.poll() is None:
             try:
-                await self._call(session, one, "GET", "health")
+                await self._call(session, one, method="GET", action="health")
                 return
             except (aiohttp.ClientError, Unavailable):
                 await asyncio.sleep(0.05)
@@ -85,15 +86,15 @@ class Sandboxes:
                     hook_url=f"{hook_base}/hooks/{one.name}",
                     webhook_secret=secrets[0] if secrets else "",
                 )
-                await self.ask(one.role, "POST", "load", FURNISH[one.vendor](world))
+                await self.ask(one.role, "POST", action="load", body=FURNISH[one.vendor](world))
 
-    async def ask(self, role: str, method: str, action: str, body: object = None) -> dict[str, Any]:
+    async def ask(self, role: str, method: str, *, action: str, body: object = None) -> dict[str, Any]:
         """Use a sandbox's admin door."""
         async with aiohttp.ClientSession() as session:
-            return await self._call(session, self.running[role], method, action, body=body)
+            return await self._call(session, self.running[role], method=method, action=action, body=body)
 
     async def _call(
-        self, session: aiohttp.ClientSession, one: Sandbox, method: str, action: str, *, body: object = None
+        self, session: aiohttp.ClientSession, one: Sandbox, *, method: str, action: str, body: object = None
     ) -> dict[str, Any]:
         data = msgspec.json.encode(body) if body is not None else None
         headers = {"X-Sandbox-Token": self._token}
@@ -105,11 +106,11 @@ class Sandboxes:
 
     async def states(self) -> dict[str, Any]:
         """What every system holds, in canonical words, by role."""
-        return {role: await self.ask(role, "GET", "state") for role in sorted(self.running)}
+        return {role: await self.ask(role, "GET", action="state") for role in sorted(self.running)}
 
     async def counters(self) -> dict[str, Any]:
         """What happened in every sandbox, by role."""
-        return {role: await self.ask(role, "GET", "counters") for role in sorted(self.running)}
+        return {role: await self.ask(role, "GET", action="counters") for role in sorted(self.running)}
 
     def stop(self) -> None:
         """End them all."""

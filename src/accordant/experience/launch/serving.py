@@ -87,7 +87,7 @@ def _doors(platform: Platform, token: str) -> Any:
 async def _pulse(platform: Platform, send: Send) -> None:
     """How much is in flight; numbers only, for probes and fault drills."""
     body = {"driving": platform.engine.driving, "between_send_and_commit": platform.ledger.in_flight}
-    await answer(send, 200, msgspec.json.encode(body))
+    await answer(send, 200, body=msgspec.json.encode(body))
 
 
 def _command_api(platform: Platform, token: str) -> Any:
@@ -95,5 +95,3 @@ def _command_api(platform: Platform, token: str) -> Any:
     from accordant.experience.api.operations import create_app
 
     return create_app(platform, token)
-
-

@@ -31,10 +31,10 @@ class Standing:
         if self.plan is not None and self.sandboxes is not None:
             await self.sandboxes.start()
             await self.sandboxes.furnish(self.platform.url)
-            await self.sandboxes.ask("crm", "POST", "load", self.plan.records)
+            await self.sandboxes.ask("crm", "POST", action="load", body=self.plan.records)
         await self.platform.start()
         if self.later and self.sandboxes is not None:
-            await self.sandboxes.ask("crm", "POST", "load", self.later)
+            await self.sandboxes.ask("crm", "POST", action="load", body=self.later)
 
     def addresses(self) -> list[tuple[str, str, str]]:
         """Connection, address and vendor of every sandbox."""

@@ -75,7 +75,7 @@ class Story(Run):
             await self._settle("new deals", self._company.first_won, at=(10, self._outage))
             say("Expansions follow. NetSuite no longer sells one of the products; nobody has told sales.")
             await self._sells(active=False)
-            await self.sandboxes.ask("crm", "POST", "load", self._company.later)
+            await self.sandboxes.ask("crm", "POST", action="load", body=self._company.later)
             await self._settle("expansions", self._company.deals_won)
             result: report.Json = {"first_pass": await self._count()}
             await self._mend_causes()
@@ -90,16 +90,16 @@ class Story(Run):
     async def _disturb(self) -> None:
         for role, kinds in _DISORDER.items():
             faults = [{"kind": kind, "probability": 0.5} for kind in kinds]
-            await self.sandboxes.ask(role, "PUT", "faults", {"faults": faults})
+            await self.sandboxes.ask(role, "PUT", action="faults", body={"faults": faults})
 
     async def _outage(self) -> None:
         self._spectator.note(f"The ERP goes down for {OUTAGE_S:.0f} seconds. Nothing is lost; the work waits for it.")
-        await self.sandboxes.ask("erp", "POST", "down", {"seconds": OUTAGE_S})
+        await self.sandboxes.ask("erp", "POST", action="down", body={"seconds": OUTAGE_S})
 
     async def _sells(self, *, active: bool) -> None:
         """What an administrator of the ERP does by hand."""
         item = {"external_id": company.REFUSED_ITEM, "name": company.REFUSED_PRODUCT, "inactive": not active}
-        await self.sandboxes.ask("erp", "POST", "load", {"items": [item]})
+        await self.sandboxes.ask("erp", "POST", action="load", body={"items": [item]})
 
     async def _settle(self, phase: str, goal: int, *, at: tuple[int, Callable[[], object]] | None = None) -> None:
         """Until every deal has ended or waits for a person. `at`: what happens after so many of them."""
@@ -123,7 +123,7 @@ class Story(Run):
         say, platform = self._spectator.note, self.platform
         word = Fix("product", company.MISSPELT, company.MEANT)
         say(f'Mending {word.value!r}: accordant reference set product "{word.value}" "{word.target}"')
-        await platform.command("PUT", f"/v1/reference/{word.table}", {"value": word.value, "target": word.target})
+        await platform.command("PUT", f"/v1/reference/{word.table}", body={"value": word.value, "target": word.target})
         for group in await asyncio.to_thread(self.database.read_now, lambda connection: groups_of(connection, word)):
             say(f"  and: accordant exception release {group}")
             await platform.command("POST", f"/v1/causes/{group}/release")

@@ -82,7 +82,13 @@ def _open(url: URL) -> Engine:
     engine = create_engine(url, connect_args=settings)
 
     def durable(connection: Any, _record: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "temp_store=MEMORY", "cache_size=-1000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=30000",
+            "temp_store=MEMORY",
+            "cache_size=-1000",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     event.listen(engine, "connect", durable)

@@ -91,13 +91,13 @@ def write_postgresql(
     for table, row in added:
         adding.setdefault(table, {}).setdefault(row[: key_width(table)], row)
     if _overlap(adding, put):  # one statement may not write a row twice
-        new, _ = _write(cursor, adding, {})
-        return new, _write(cursor, {}, put)[1]
-    return _write(cursor, adding, put)
+        new, _ = _write(cursor, adding, put={})
+        return new, _write(cursor, {}, put=put)[1]
+    return _write(cursor, adding, put=put)
 
 
 def _write(
-    cursor: Cursor, adding: dict[Table, dict[RowValues, RowValues]], put: dict[Table, list[RowValues]]
+    cursor: Cursor, adding: dict[Table, dict[RowValues, RowValues]], *, put: dict[Table, list[RowValues]]
 ) -> tuple[NewKeys, str]:
     parameters: list[object] = []
     for rows in (*(list(by_key.values()) for by_key in adding.values()), *put.values()):

@@ -28,7 +28,7 @@ def upgrade() -> None:
     _watermark()
 
 
-def _partial(name: str, table: str, columns: list[str], *, where: str, unique: bool = False) -> None:
+def _partial(name: str, table: str, *, columns: list[str], where: str, unique: bool = False) -> None:
     condition = sa.text(where)
     op.create_index(name, table, columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
@@ -84,14 +84,14 @@ def _business_transaction() -> None:
         sa.Column("ended_at_ms", sa.BigInteger()),
         sa.PrimaryKeyConstraint("transaction_id"),
     )
-    _partial("transaction_due", "business_transaction", ["due_rank"], where="due_rank IS NOT NULL")
+    _partial("transaction_due", "business_transaction", columns=["due_rank"], where="due_rank IS NOT NULL")
     op.create_index("transaction_event", "business_transaction", ["event_id"])
-    _partial("transaction_expects", "business_transaction", ["expects_subject"], where="expects_subject <> ''")
-    _partial("transaction_head", "business_transaction", ["lane"], where="turn = 1", unique=True)
-    _partial("transaction_open", "business_transaction", ["state"], where="state <> 'completed'")
-    _partial("transaction_queue", "business_transaction", ["lane", "lane_seq"], where="turn = 0")
+    _partial("transaction_expects", "business_transaction", columns=["expects_subject"], where="expects_subject <> ''")
+    _partial("transaction_head", "business_transaction", columns=["lane"], where="turn = 1", unique=True)
+    _partial("transaction_open", "business_transaction", columns=["state"], where="state <> 'completed'")
+    _partial("transaction_queue", "business_transaction", columns=["lane", "lane_seq"], where="turn = 0")
     op.create_index("transaction_subject", "business_transaction", ["subject"])
-    _partial("transaction_wakes", "business_transaction", ["wake_at_ms"], where="wake_at_ms IS NOT NULL")
+    _partial("transaction_wakes", "business_transaction", columns=["wake_at_ms"], where="wake_at_ms IS NOT NULL")
 
 
 def _crosswalk() -> None:
@@ -146,7 +146,7 @@ def _effect() -> None:
         sa.PrimaryKeyConstraint("transaction_id", "name", "version"),
     )
     op.create_index("effect_record", "effect", ["business_id", "kind", "connection"])
-    _partial("effect_to_check", "effect", ["confirmed_at_ms"], where="state = 'confirmed' AND checked = ''")
+    _partial("effect_to_check", "effect", columns=["confirmed_at_ms"], where="state = 'confirmed' AND checked = ''")
 
 
 def _estate_version() -> None:
@@ -214,7 +214,7 @@ def _exception() -> None:
         sa.PrimaryKeyConstraint("exception_id"),
     )
     op.create_index("exception_of_transaction", "exception", ["transaction_id"])
-    _partial("exception_open", "exception", ["cause_group"], where="state = 'open'")
+    _partial("exception_open", "exception", columns=["cause_group"], where="state = 'open'")
 
 
 def _identity() -> None:
@@ -245,7 +245,7 @@ def _inbox() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("message_id"),
     )
-    _partial("inbox_unread", "inbox", ["received_at_ms"], where="state = 'kept'")
+    _partial("inbox_unread", "inbox", columns=["received_at_ms"], where="state = 'kept'")
 
 
 def _memo() -> None:
