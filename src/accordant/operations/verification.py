@@ -50,27 +50,32 @@ class Verifier:
         """Effects whose record looked different once, and when: a write may be under way, so they are read again."""
 
     async def run(self) -> None:
-        """Verify for ever; pauses when there is nothing to verify or a system cannot be read now."""
+        """Verify for ever, each system at its own pace: a slow one holds up no other."""
+        await asyncio.gather(*(self._keep_verifying(system) for system in self._ports))
+
+    async def _keep_verifying(self, system: str) -> None:
+        """Pauses when there is nothing to verify or the system cannot be read now."""
         while True:
             try:
-                worked = await self.step()
+                worked = await self.step(system)
             except (Retryable, Unknown) as later:
                 log.info("verification.postponed", error=later.code)
                 worked = 0
             if not worked:
                 await asyncio.sleep(_PAUSE_S)
 
-    async def step(self) -> int:
-        """Verify one batch of each system; returns how many effects were settled."""
-        groups = await self._database.read(_waiting)
+    async def step(self, system: str) -> int:
+        """Verify one batch of each kind of record of a system; returns how many effects were settled."""
+        kinds = await self._database.read(lambda connection: _waiting(connection, system))
         done = 0
-        for system, kind in groups:
+        for kind in kinds:
             done += await self._verify(system, kind)
         return done
 
     async def _verify(self, system: str, kind: str) -> int:
         effects = await self._database.read(lambda connection: _batch(connection, system, kind=kind))
         newest = await self._database.read(lambda connection: _newest(connection, effects))
+        rows = await self._database.read(lambda connection: _transactions(connection, effects))
         changes = Changes()
         current = [one for one in effects if newest.get((one.business_id, one.kind)) == one.confirmed_at_ms]
         now = self._clock.now_ms()
@@ -83,12 +88,12 @@ class Verifier:
             refs = [ReadRef(kind=kind, native_id=one.native_id, business_id=one.business_id) for one in current]
             held = await self._ports[system].read_back(kind, refs)
             for one in current:
-                settled += await self._settle(changes, one, held=held.get(one.native_id))
+                settled += self._settle(changes, one, row=rows[one.transaction_id], held=held.get(one.native_id))
         if changes:
             await self._writer.commit(changes)
         return settled
 
-    async def _settle(self, changes: Changes, effect: EffectRow, *, held: Facts | None) -> int:
+    def _settle(self, changes: Changes, effect: EffectRow, *, row: TransactionRow, held: Facts | None) -> int:
         now = self._clock.now_ms()
         expected: Facts = msgspec.json.decode(effect.expected)
         differing = ["(absent)"] if held is None else [name for name in expected if held.get(name) != expected[name]]
@@ -102,7 +107,6 @@ class Verifier:
             effect_table,
             _replace(effect, checked=action.partition(".")[2], checked_at_ms=now, check_note=note),
         )
-        row = await self._database.read(lambda connection: _transaction(connection, effect.transaction_id))
         record(
             changes,
             AuditEntry(
@@ -137,14 +141,9 @@ def _differs(effect: EffectRow, note: str) -> AccordantError:
     )
 
 
-def _waiting(connection: Connection) -> list[tuple[str, str]]:
-    query = (
-        select(_e.system, _e.kind)
-        .where(_e.state == "confirmed", _e.checked == "")
-        .group_by(_e.system, _e.kind)
-        .order_by(func.min(_e.confirmed_at_ms))
-    )
-    return [(system, kind) for system, kind in connection.execute(query).tuples()]
+def _waiting(connection: Connection, system: str) -> list[str]:
+    query = select(_e.kind).where(_e.state == "confirmed", _e.checked == "", _e.system == system).distinct()
+    return list(connection.execute(query).scalars())
 
 
 def _batch(connection: Connection, system: str, *, kind: str) -> list[EffectRow]:
@@ -168,9 +167,10 @@ def _newest(connection: Connection, effects: Sequence[EffectRow]) -> dict[tuple[
     return {(business_id, kind): at_ms for business_id, kind, at_ms in connection.execute(query).tuples()}
 
 
-def _transaction(connection: Connection, transaction_id: str) -> TransactionRow:
-    query = select(transaction_table).where(transaction_table.c.transaction_id == transaction_id)
-    return TransactionRow(**connection.execute(query).mappings().one())
+def _transactions(connection: Connection, effects: Sequence[EffectRow]) -> dict[str, TransactionRow]:
+    wanted = {one.transaction_id for one in effects}
+    query = select(transaction_table).where(transaction_table.c.transaction_id.in_(wanted))
+    return {row["transaction_id"]: TransactionRow(**row) for row in connection.execute(query).mappings()}
 
 
 def unverified(connection: Connection) -> int:

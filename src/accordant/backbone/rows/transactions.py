@@ -160,7 +160,13 @@ effect_table = Table(
     Column("check_note", Text, nullable=False),
 )
 _effect = effect_table.c
-Index("effect_to_check", _effect.confirmed_at_ms, **only_where("state = 'confirmed' AND checked = ''"))
+Index(
+    "effect_to_check",
+    _effect.system,
+    _effect.kind,
+    _effect.confirmed_at_ms,
+    **only_where("state = 'confirmed' AND checked = ''"),
+)
 Index("effect_record", _effect.business_id, _effect.kind, _effect.connection)
 
 

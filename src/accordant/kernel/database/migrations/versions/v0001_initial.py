@@ -146,7 +146,8 @@ def _effect() -> None:
         sa.PrimaryKeyConstraint("transaction_id", "name", "version"),
     )
     op.create_index("effect_record", "effect", ["business_id", "kind", "connection"])
-    _partial("effect_to_check", "effect", columns=["confirmed_at_ms"], where="state = 'confirmed' AND checked = ''")
+    unchecked = "state = 'confirmed' AND checked = ''"
+    _partial("effect_to_check", "effect", columns=["system", "kind", "confirmed_at_ms"], where=unchecked)
 
 
 def _estate_version() -> None:
