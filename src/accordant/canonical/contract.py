@@ -63,5 +63,6 @@ class ContractAmended(Fact, frozen=True, kw_only=True):
     type: ClassVar[str] = "accordant.contract.amended"
     version: ClassVar[int] = 1
     producer: ClassVar[str] = "crm"
+    ordering_key: ClassVar[str] = "/amendment/account/source_id"
 
     amendment: ContractAmendment

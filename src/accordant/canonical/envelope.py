@@ -17,6 +17,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """Version of the event's schema."""
     producer: ClassVar[str]
     """The role that alone may tell this fact: crm, billing, erp, support or accordant."""
+    ordering_key: ClassVar[str]
+    """JSON pointer to the id, within the fact, whose facts are handled in order."""
 
     def as_correction(self) -> "Fact":
         """The fact to tell when the same record says something else than before."""

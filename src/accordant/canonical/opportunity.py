@@ -33,6 +33,7 @@ class OpportunityWon(Fact, frozen=True, kw_only=True):
     type: ClassVar[str] = "accordant.opportunity.won"
     version: ClassVar[int] = 1
     producer: ClassVar[str] = "crm"
+    ordering_key: ClassVar[str] = "/opportunity/account/source_id"
 
     opportunity: Opportunity
 
@@ -46,6 +47,7 @@ class OpportunityCorrected(Fact, frozen=True, kw_only=True):
     type: ClassVar[str] = "accordant.opportunity.corrected"
     version: ClassVar[int] = 1
     producer: ClassVar[str] = "crm"
+    ordering_key: ClassVar[str] = "/opportunity/account/source_id"
 
     opportunity: Opportunity
 
