@@ -10,6 +10,8 @@ A legal entity without a mapping stops it before anything is written. Where the 
 amended, billing stands and is shown, support is not raised, and finance operations owns what is open.
 """
 
+from typing import Unpack
+
 import msgspec
 
 from accordant.backbone.flow import Describe, Stop, flow
@@ -18,7 +20,7 @@ from accordant.canonical.contract import Contract, ContractAmended, ContractAmen
 from accordant.canonical.operation import Operation, Receipt
 from accordant.canonical.opportunity import DealStanding
 from accordant.canonical.order import Order, OrderLine
-from accordant.canonical.ports import Billing, Crm, Erp, Support
+from accordant.canonical.ports import Crm, Downstream
 from accordant.canonical.subscription import Subscription, SubscriptionChange
 from accordant.governance.estate import Estate
 from accordant.kernel.errors import AccordantError, Terminal
@@ -55,10 +57,11 @@ def tell_sales(fact: ContractAmended, stop: Stop, *, crm: Crm, **_: object) -> O
     blocked=tell_sales,
 )
 async def contract_amendment(
-    tx: Transaction, event: ContractAmended, *, crm: Crm, billing: Billing, erp: Erp, support: Support
+    tx: Transaction, event: ContractAmended, *, crm: Crm, **others: Unpack[Downstream]
 ) -> None:
     """Billing first; the books may refuse, and then support stays as it was."""
     amendment = event.amendment
+    to = customers.Systems(**others)
     terms = await tx.check("terms", agree_amendment, amendment)
     line_id = subscription_id_of(amendment.amends_opportunity_id)
     running = await customers.latest_record(tx, "subscription", canonical=line_id)
@@ -69,22 +72,22 @@ async def contract_amendment(
     )
     contract = await tx.check("contract", next_contract, contract_now, change, terms)
 
-    amending = billing.amend_subscription(change, existing=_existing(existing, line_id))
+    amending = to.billing.amend_subscription(change, existing=_existing(existing, line_id))
     await tx.effect(
         "amend subscription",
         amending,
-        undo=lambda receipt: billing.revert_amendment(change, existing=receipt),
+        undo=lambda receipt: to.billing.revert_amendment(change, existing=receipt),
         keeps=keeping.following(tx, amending, body=change.subscription, version=contract.version),
     )
-    ordering = erp.amend_order(order_after(change, terms))
-    await tx.effect("amend order", ordering, undo=lambda _: erp.amend_order(order_before(change, terms)))
+    ordering = to.erp.amend_order(order_after(change, terms))
+    await tx.effect("amend order", ordering, undo=lambda _: to.erp.amend_order(order_before(change, terms)))
     entitlement = await tx.check("entitlement", entitlement_for, contract)
-    await tx.effect("raise entitlement", support.set_entitlement(entitlement))
+    await tx.effect("raise entitlement", to.support.set_entitlement(entitlement))
     await keeping.version(tx, "contract", record_id=contract.contract_id, body=contract)
     await tx.effect("tell sales", crm.tell_standing(_in_step(amendment, tx.row.transaction_id)))
 
 
-def change_of(running: str, amendment: ContractAmendment, terms: Terms, estate: Estate) -> SubscriptionChange:
+def change_of(running: str, amendment: ContractAmendment, terms: Terms, estate: Estate, /) -> SubscriptionChange:
     """What the subscription is, and what it shall be.
 
     Raises:
@@ -105,7 +108,7 @@ def change_of(running: str, amendment: ContractAmendment, terms: Terms, estate: 
     return SubscriptionChange(subscription=after, before=before)
 
 
-def next_contract(current: str, change: SubscriptionChange, terms: Terms, estate: Estate) -> Contract:
+def next_contract(current: str, change: SubscriptionChange, terms: Terms, estate: Estate, /) -> Contract:
     """The contract with the changed line."""
     after = change.subscription
     line = ContractLine(

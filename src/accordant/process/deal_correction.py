@@ -51,7 +51,7 @@ async def deal_correction(tx: Transaction, event: OpportunityCorrected, **_: obj
     await tx.check("taken up or asked", taken_up_or_asked, deal, begun)
 
 
-def taken_up_or_asked(deal: Opportunity, begun: list[Standing], estate: Estate) -> str:
+def taken_up_or_asked(deal: Opportunity, begun: list[Standing], estate: Estate, /) -> str:
     """The blocked transaction that will take the correction up.
 
     Raises:
