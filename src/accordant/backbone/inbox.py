@@ -103,7 +103,7 @@ def unread(connection: Connection, limit: int) -> list[MessageRow]:
         .order_by(inbox_table.c.received_at_ms, inbox_table.c.message_id)
         .limit(limit)
     )
-    return [MessageRow(**row._mapping) for row in connection.execute(query)]  # pyright: ignore[reportPrivateUsage]
+    return [MessageRow(**row) for row in connection.execute(query).mappings()]
 
 
 def message_of(row: MessageRow) -> Message:

@@ -181,7 +181,7 @@ class Pump:
                     tuple_(columns.tenant, columns.source_record).in_([(tenant, one) for one in records])
                 )
             )
-            return {row.source_record: WatermarkRow(**row._mapping) for row in found}  # pyright: ignore[reportPrivateUsage]
+            return {row["source_record"]: WatermarkRow(**row) for row in found.mappings()}
 
         return await self._parts.database.read(query)
 

@@ -113,7 +113,8 @@ class Transaction:
         if memo is not None:
             return msgspec.json.decode(memo.result.encode(), type=_returns(rule))
         result = rule(*inputs, self.estate)
-        self._remember(name, "check", hashed, result, {"rule": rule.__name__, "input": hashed})
+        memo = self._memo(name, "check", result=result, hashed=hashed)
+        self._remember(memo, detail={"rule": rule.__name__, "input": hashed})
         return result
 
     async def recall(self, name: str, query: Callable[[Connection], T], *, result_type: type[T]) -> T:
@@ -122,7 +123,7 @@ class Transaction:
         if memo is not None:
             return msgspec.json.decode(memo.result.encode(), type=result_type)
         result = await self._tools.database.read(query)
-        self._remember(name, "recall", "", result)
+        self._remember(self._memo(name, "recall", result=result))
         return result
 
     async def keep(self, name: str, table: Table, *, row: msgspec.Struct) -> None:
@@ -130,7 +131,7 @@ class Transaction:
         if self._recall(name, "") is None:
             changes = Changes()
             changes.add(table, row)
-            self._remember(name, "keep", "", None, changes=changes)
+            self._remember(self._memo(name, "keep"), changes=changes)
 
     async def effect(
         self, name: str, operation: Operation, *, undo: Undo | None = None, keeps: Keeps | None = None
@@ -170,7 +171,7 @@ class Transaction:
         memo = self._recall(name, "")
         at_ms: int = msgspec.json.decode(memo.result) if memo else instant_ms
         if memo is None:
-            self._remember(name, "until", "", at_ms)
+            self._remember(self._memo(name, "until", result=at_ms))
         if self._tools.clock.now_ms() < at_ms:
             raise Pause("timer", wake_at_ms=at_ms)
 
@@ -185,7 +186,7 @@ class Transaction:
             msgspec.json.decode(memo.result) if memo else self._tools.clock.now_ms() + round(within_s * 1000)
         )
         if memo is None:
-            self._remember(name, "expect", "", deadline_ms)
+            self._remember(self._memo(name, "expect", result=deadline_ms))
         came = self._recall(found_name, "")
         if came is not None:
             return msgspec.json.decode(came.result, type=str)
@@ -193,7 +194,7 @@ class Transaction:
             lambda connection: came_since(connection, self.row, event_type=kind.type, subject=match)
         )
         if data is not None:
-            self._remember(found_name, "recall", "", data)
+            self._remember(self._memo(found_name, "recall", result=data))
             return data
         if self._tools.clock.now_ms() >= deadline_ms:
             raise never_came(kind.type, within_s)
@@ -208,7 +209,8 @@ class Transaction:
         if not self.replaying:
             self._n += 1
             changes = Changes()
-            self._remember(COMPENSATING, "compensating", "", reason, changes=changes, post=False)
+            memo = self._memo(COMPENSATING, "compensating", result=reason)
+            self._remember(memo, changes=changes, post=False)
             await self._tools.writer.commit(changes)
             self.replaying = True
 
@@ -222,7 +224,7 @@ class Transaction:
     async def waive(self, name: str, reason: str) -> None:
         """Record that a step was skipped, and why; the transaction will end with its waivers listed."""
         if self._recall(name, "") is None:
-            self._remember(name, "waiver", "", reason)
+            self._remember(self._memo(name, "waiver", result=reason))
         self.row = msgspec.structs.replace(self.row, waivers=f"{self.row.waivers}{name}: {reason}\n")
 
     def _see(self, effect: EffectRow) -> None:
@@ -254,18 +256,8 @@ class Transaction:
     def _was_repinned(self) -> bool:
         return REPINNED in self._memos
 
-    def _remember(
-        self,
-        name: str,
-        kind: str,
-        hashed: str,
-        result: Any,
-        detail: dict[str, Any] | None = None,
-        *,
-        changes: Changes | None = None,
-        post: bool = True,
-    ) -> None:
-        memo = MemoRow(
+    def _memo(self, name: str, kind: str, *, result: Any = None, hashed: str = "") -> MemoRow:
+        return MemoRow(
             transaction_id=self.row.transaction_id,
             name=name,
             n=self._n,
@@ -274,6 +266,15 @@ class Transaction:
             result=canonical_json(result).decode(),
             at_ms=self._tools.clock.now_ms(),
         )
+
+    def _remember(
+        self,
+        memo: MemoRow,
+        *,
+        detail: dict[str, Any] | None = None,
+        changes: Changes | None = None,
+        post: bool = True,
+    ) -> None:
         changes = changes or Changes()
         changes.put(memo_table, memo)
         if detail is not None:
@@ -285,11 +286,11 @@ class Transaction:
                     correlation_id=self.row.correlation_id,
                     transaction_id=self.row.transaction_id,
                     action="decision.made",
-                    subject=name,
+                    subject=memo.name,
                     detail={**detail, "estate": self.estate.version, "result": digest("result", memo.result)},
                 ),
             )
-        self._memos[name] = memo
+        self._memos[memo.name] = memo
         if post:
             self._tools.writer.post(changes)
 

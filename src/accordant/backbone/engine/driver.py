@@ -115,11 +115,12 @@ class Driver:
         except Retryable as later:
             await self._wait_for_vendor(tx, later)
         except AccordantError as refusal:
-            await self._commit_row(tx, {}, "notice.refused", detail={"error": refusal.code})
+            await self._commit_row(tx, {}, action="notice.refused", detail={"error": refusal.code})
         except Exception as crash:  # noqa: BLE001 - the flow's own bug in wording the notice
-            await self._commit_row(tx, {}, "notice.refused", detail={"error": _crashed(tx.row, crash).message})
+            told = {"error": _crashed(tx.row, crash).message}
+            await self._commit_row(tx, {}, action="notice.refused", detail=told)
         else:
-            await self._commit_row(tx, {}, None)
+            await self._commit_row(tx, {})
 
     async def _notify(self, tx: Transaction, due: Due) -> None:
         item = await self._tools.database.read(lambda connection: _open_item(connection, tx.row.transaction_id))
@@ -134,9 +135,10 @@ class Driver:
 
     async def _end(self, tx: Transaction, state: str) -> None:
         now = self._tools.clock.now_ms()
-        await self._commit_row(
-            tx, {"state": state, "turn": lanes.LEFT, "ended_at_ms": now}, f"transaction.{state}", leaves_lane=True
-        )
+        changes = Changes()
+        lanes.wake(changes, tx.row.lane)
+        ended = {"state": state, "turn": lanes.LEFT, "ended_at_ms": now}
+        await self._commit_row(tx, ended, action=f"transaction.{state}", changes=changes)
 
     async def _put_to_sleep(self, tx: Transaction, pause: Pause) -> None:
         holds = self._flows.named(tx.row.flow).hold_lane
@@ -147,18 +149,14 @@ class Driver:
             "expects_type": pause.expects[0],
             "expects_subject": pause.expects[1],
         }
+        changes = Changes()
         if not holds:
             changed["turn"] = lanes.LEFT
-        changes = Changes()
+            lanes.wake(changes, tx.row.lane)
         if pause.expects[1]:
             waits.wake_if_it_came(changes, tx.row.transaction_id)
         await self._commit_row(
-            tx,
-            changed,
-            "transaction.waiting",
-            leaves_lane=not holds,
-            detail={"for": pause.waiting_for},
-            changes=changes,
+            tx, changed, action="transaction.waiting", detail={"for": pause.waiting_for}, changes=changes
         )
 
     async def _wait_for_vendor(self, tx: Transaction, problem: Retryable) -> None:
@@ -170,7 +168,8 @@ class Driver:
             "waiting_for": TELLING if tx.row.state == "exception" else "vendor",
             "wake_at_ms": self._tools.clock.now_ms() + round(pause_s * 1000),
         }
-        await self._commit_row(tx, changed, "transaction.waiting", detail={"for": "vendor", "error": problem.code})
+        detail = {"for": "vendor", "error": problem.code}
+        await self._commit_row(tx, changed, action="transaction.waiting", detail=detail)
 
     async def _park(self, tx: Transaction, problem: AccordantError) -> None:
         """Stop for a person. Before the first effect the lane goes on; after it, it is held."""
@@ -180,6 +179,8 @@ class Driver:
         item = exceptions.of_transaction(tx.row, found, clock=self._tools.clock)
         changes = Changes()
         exceptions.open_item(changes, item)
+        if not held:
+            lanes.wake(changes, tx.row.lane)
         changed: dict[str, Any] = {
             "state": "exception",
             "waiting_for": TELLING,
@@ -187,7 +188,7 @@ class Driver:
             "due_rank": rank(Priority.BACKGROUND, arrived_ms=now),
         }
         await self._commit_row(
-            tx, changed, "transaction.parked", leaves_lane=not held, detail={"error": problem.code}, changes=changes
+            tx, changed, action="transaction.parked", detail={"error": problem.code}, changes=changes
         )
 
     def _holds_lane(self, flow_name: str) -> bool:
@@ -198,9 +199,8 @@ class Driver:
         self,
         tx: Transaction,
         changed: dict[str, Any],
-        action: str | None,
         *,
-        leaves_lane: bool = False,
+        action: str = "",
         detail: dict[str, Any] | None = None,
         changes: Changes | None = None,
     ) -> None:
@@ -211,8 +211,6 @@ class Driver:
         )
         changes = changes or Changes()
         changes.put(transaction_table, row)
-        if leaves_lane:
-            lanes.wake(changes, row.lane)
         if action:
             record(changes, _entry(row, action, at_ms=now, detail=detail or {}))
         await self._tools.writer.commit(changes)
@@ -238,8 +236,8 @@ def _open_item(connection: Connection, transaction_id: str) -> ExceptionRow | No
         .order_by(columns.opened_at_ms.desc())
         .limit(1)
     )
-    found = connection.execute(query).first()
-    return ExceptionRow(**found._mapping) if found else None  # pyright: ignore[reportPrivateUsage]
+    found = connection.execute(query).mappings().first()
+    return ExceptionRow(**found) if found else None
 
 
 def _crashed(row: TransactionRow, crash: Exception) -> Terminal:

@@ -33,7 +33,7 @@ def due_page(connection: Connection, *, limit: int, leave_out: frozenset[str] = 
         .order_by(_tx.due_rank)
         .limit(limit + len(leave_out))
     )
-    rows = [row._mapping for row in connection.execute(query)]  # pyright: ignore[reportPrivateUsage]
+    rows = list(connection.execute(query).mappings())
     fresh = [row for row in rows if row["transaction_id"] not in leave_out][:limit]
     return _with_history(connection, fresh)
 
@@ -45,7 +45,7 @@ def one_due(connection: Connection, transaction_id: str) -> Due | None:
         .join(event_table, event_table.c.event_id == _tx.event_id)
         .where(_tx.transaction_id == transaction_id)
     )
-    found = _with_history(connection, [row._mapping for row in connection.execute(query)])  # pyright: ignore[reportPrivateUsage]
+    found = _with_history(connection, list(connection.execute(query).mappings()))
     return found[0] if found else None
 
 
@@ -55,12 +55,12 @@ def _with_history(connection: Connection, rows: Sequence[Any]) -> list[Due]:
     effects: dict[str, dict[str, EffectRow]] = {}
     for start in range(0, len(ids), _IN_CHUNK):
         chunk = ids[start : start + _IN_CHUNK]
-        for found in connection.execute(select(memo_table).where(memo_table.c.transaction_id.in_(chunk))):
-            memo = MemoRow(**found._mapping)  # pyright: ignore[reportPrivateUsage]
+        for found in connection.execute(select(memo_table).where(memo_table.c.transaction_id.in_(chunk))).mappings():
+            memo = MemoRow(**found)
             memos.setdefault(memo.transaction_id, {})[memo.name] = memo
         query = select(effect_table).where(effect_table.c.transaction_id.in_(chunk)).order_by(effect_table.c.version)
-        for found in connection.execute(query):
-            effect = EffectRow(**found._mapping)  # pyright: ignore[reportPrivateUsage]
+        for found in connection.execute(query).mappings():
+            effect = EffectRow(**found)
             effects.setdefault(effect.transaction_id, {})[effect.name] = effect
     return [
         Due(

@@ -45,7 +45,7 @@ Outcome = Committed | AccordantError
 class _InDoubt(Exception):
     """The connection broke during COMMIT."""
 
-    def __init__(self, transaction: str, new: NewKeys, moved: int, head: object) -> None:
+    def __init__(self, transaction: str, *, new: NewKeys, moved: int, head: object) -> None:
         super().__init__(transaction)
         self.transaction = transaction
         self.new = new
@@ -129,7 +129,7 @@ class WritingSession:
             cursor.execute("COMMIT")
         except psycopg.OperationalError as failed:
             if is_passing(failed):
-                raise _InDoubt(transaction, new, moved, head) from failed
+                raise _InDoubt(transaction, new=new, moved=moved, head=head) from failed
             raise
         except sqlite3.Error:
             self._roll_back(cursor)
