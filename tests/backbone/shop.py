@@ -10,14 +10,14 @@ from accordant.governance.policies import ExceptionPolicy, FlowPolicy, Policies
 from accordant.kernel.errors import Malformed
 
 
-class Corrected(Fact):
+class Corrected(Fact, frozen=True, kw_only=True):
     type = "test.order.corrected"
     version = 1
     producer = "crm"
     order: str
 
 
-class Ordered(Fact):
+class Ordered(Fact, frozen=True, kw_only=True):
     type = "test.order.placed"
     version = 1
     producer = "crm"
@@ -28,7 +28,7 @@ class Ordered(Fact):
         return Corrected(order=self.order)
 
 
-class Paid(Fact):
+class Paid(Fact, frozen=True, kw_only=True):
     type = "test.order.paid"
     version = 1
     producer = "crm"

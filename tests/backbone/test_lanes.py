@@ -132,8 +132,9 @@ class Lanes:
 
     def check(self) -> None:
         names = {lanes.WAITS: ("queued",), lanes.HAS_TURN: ("head", "held"), lanes.LEFT: ("parked", "asleep", "gone")}
+        tx = transaction_table.c
         rows = self.database.read_now(
-            lambda c: c.execute(select(transaction_table.c["transaction_id", "turn", "due_rank", "state"])).all()
+            lambda c: c.execute(select(tx.transaction_id, tx.turn, tx.due_rank, tx.state)).all()
         )
         for turn, places in names.items():
             assert sorted(row.transaction_id for row in rows if row.turn == turn) == self.model.at(*places)
