@@ -115,7 +115,7 @@ class SandboxSeed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 VerifyDelivery = Callable[[Mapping[str, str], bytes, "tuple[str, ...]", int], Delivery]
-"""`verify(headers with lower-case names, raw body, secrets, received_at_s)`. Raises Unverified; no secret means refuse."""
+"""`verify(headers in lower case, raw body, secrets, received_at_s)`. Raises Unverified; no secret means refuse."""
 
 Translate = Callable[[Message], "list[Told] | Ignored"]
 """Vendor words to canonical facts; pure. Raises Malformed (with a pointer in `detail`) for what cannot be read."""

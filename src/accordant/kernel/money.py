@@ -4,7 +4,9 @@ Source: ISO 4217:2015 minor units, amendment 177 (the currencies whose exponent 
 """
 
 import re
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import cast
 
 import msgspec
 import pycountry
@@ -20,7 +22,9 @@ _EXPONENTS = {
     **dict.fromkeys("CLF UYW".split(), 4),
 }
 _NO_MONEY = frozenset({"XXX", "XTS", "XAU", "XAG", "XPT", "XPD", "XDR", "XSU", "XUA", "XBA", "XBB", "XBC", "XBD"})
-_ALPHABETIC: frozenset[str] = frozenset(str(getattr(one, "alpha_3", "")) for one in pycountry.currencies) - _NO_MONEY
+_ALPHABETIC: frozenset[str] = (
+    frozenset(str(getattr(one, "alpha_3", "")) for one in cast("Iterable[object]", pycountry.currencies)) - _NO_MONEY
+)
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,8})?", re.ASCII)
 
 

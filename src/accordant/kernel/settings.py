@@ -1,7 +1,8 @@
 """The platform's own settings: one typed object, read once when it starts."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -41,6 +42,18 @@ def settings_for(state: Path, *, database_url: str | None = None, environ: Mappi
 def default_state() -> Path:
     """`ACCORDANT_STATE`, or `.accordant` in the current folder."""
     return Path(os.environ.get("ACCORDANT_STATE", ".accordant"))
+
+
+def child_environment(**extra: str) -> dict[str, str]:
+    """The environment for a process of ours that this one starts, with something added."""
+    return {**os.environ, **extra}
+
+
+def secret_overrides(names: Iterable[str], *, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Secrets that the environment gives: `ACCORDANT_SECRET_BILLING_API_KEY` for `billing.api_key`."""
+    env = os.environ if environ is None else environ
+    variables = {name: "ACCORDANT_SECRET_" + re.sub("[^A-Z0-9]", "_", name.upper()) for name in names}
+    return {name: env[variable] for name, variable in variables.items() if env.get(variable)}
 
 
 def environment() -> Mapping[str, str]:

@@ -14,7 +14,10 @@ from accordant.kernel.errors import Misconfigured
 from accordant.kernel.settings import default_state, environment
 from accordant.wiring import VENDORS
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command("sandbox")
 def sandbox(
     vendor: Annotated[str, typer.Argument(help="salesforce, stripe, netsuite or zendesk")],
     state: Annotated[Path | None, typer.Option(help="state folder; the ledger is written below it")] = None,
@@ -39,12 +42,17 @@ def sandbox(
         limits=enforced,
         seed=seed,
         admin_token=environment().get("ACCORDANT_SANDBOX_TOKEN", ""),
-        settings=dict(pair.partition("=")[::2] for pair in option or ()),
+        settings=dict(_named(pair) for pair in option or ()),
     )
     try:
         uvloop.run(_serve(connector.serve_sandbox(options)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return
+
+
+def _named(pair: str) -> tuple[str, str]:
+    name, _, value = pair.partition("=")
+    return name, value
 
 
 async def _serve(work: Awaitable[None]) -> None:

@@ -8,7 +8,10 @@ import typer
 
 from accordant.kernel.settings import default_state, settings_for
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command("worker")
 def worker(
     state: Annotated[Path | None, typer.Option(help="state folder (default: .accordant)")] = None,
     db: Annotated[str | None, typer.Option(help="database URL; default: SQLite in the state folder")] = None,

@@ -1,7 +1,6 @@
 """The platform as a process of its own: started, watched, killed and started again."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import msgspec
 
 from accordant.experience.launch import state as states
 from accordant.kernel.errors import Unavailable
+from accordant.kernel.settings import child_environment
 
 _READY_WITHIN_S = 30.0
 
@@ -38,19 +38,18 @@ class PlatformProcess:
     async def start(self) -> None:
         """Start it and return when its doors are open."""
         command = [sys.executable, "-m", "accordant.experience.cli.main", "worker", "--state", str(self._state)]
-        environment = dict(os.environ)
-        if self._database_url:
-            environment["ACCORDANT_DATABASE_URL"] = self._database_url
-        log = (self._state / "platform.log").open("ab")
-        self._process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-            [*command, "--port", str(self._port)], stdout=log, stderr=log, env=environment
-        )
+        database = {"ACCORDANT_DATABASE_URL": self._database_url} if self._database_url else {}
+        self._process = self._spawn([*command, "--port", str(self._port)], child_environment(**database))
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _READY_WITHIN_S
         while await self.pulse() is None:
             if self._process.poll() is not None or loop.time() > give_up_at:
                 raise Unavailable(f"the platform did not start; see {self._state / 'platform.log'}")
             await asyncio.sleep(0.02)
+
+    def _spawn(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        with (self._state / "platform.log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # noqa: S603 - our own program
 
     async def pulse(self) -> Pulse | None:
         """What is in flight, or None while it cannot answer."""

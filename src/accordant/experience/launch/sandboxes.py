@@ -1,7 +1,6 @@
 """The four sandboxes as processes of their own: started, furnished, disturbed, asked what they hold, stopped."""
 
 import asyncio
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from accordant.connector.capabilities import World
 from accordant.experience.launch import state as states
 from accordant.governance.connections import load_connections
 from accordant.kernel.errors import Unavailable
+from accordant.kernel.settings import child_environment
 from accordant.wiring import FURNISH, SANDBOX, VENDORS
 
 _READY_WITHIN_S = 30.0
@@ -56,7 +56,7 @@ class Sandboxes:
         # The vendor's own entry point: it loads nothing of the platform, and starts in a third of the time.
         command = [sys.executable, "-m", f"accordant.systems.{vendor}.sandbox"]
         options = ["--state", str(self._state), "--port", str(port), "--limits", self._limits]
-        environment = {**os.environ, "ACCORDANT_SANDBOX_TOKEN": self._token}
+        environment = child_environment(ACCORDANT_SANDBOX_TOKEN=self._token)
         log = (self._state / f"sandbox-{name}.log").open("ab")
         process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
             [*command, *options, "--seed", str(self._seed)], stdout=log, stderr=log, env=environment

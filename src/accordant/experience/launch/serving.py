@@ -36,7 +36,8 @@ async def _run(settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     serving = loop.create_task(server.serve())
     url = f"http://{settings.host}:{settings.port}"
-    write_private(settings.state / "api.json", Address(url=url, token=token, pid=os.getpid()))
+    address = Address(url=url, token=token, pid=os.getpid(), database_url=settings.database_url)
+    write_private(settings.state / "api.json", address)
     settle_collector()
     waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(platform.failed.wait()), serving]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -70,7 +71,7 @@ def _doors(platform: Platform, token: str) -> Any:
     hooks = Hooks(platform.inbox, doors, clock=platform.clock)
     commands: list[Any] = []
 
-    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def app(scope: dict[str, Any], receive: Receive, send: Send, /) -> None:
         path = scope.get("path", "")
         if path.startswith("/hooks/"):
             await hooks(scope, receive, send)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import secrets as randomness
 import shutil
 import socket
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from accordant.connector.capabilities import CatalogueItem, LegalEntity
 from accordant.governance import demo_estate
 from accordant.governance.connections import load_connections
 from accordant.governance.estate_files import load_estate
+from accordant.kernel.chance import new_token
 from accordant.security.secrets import save_store
 from accordant.wiring import DOCUMENTED_LIMITS, SANDBOX, VENDORS
 
@@ -27,6 +27,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     token: str
     pid: int
+    database_url: str | None = None
+    """The database in use, so that commands that only read need not be told; it may hold a password."""
+
+    def __repr__(self) -> str:
+        return f"Address(url={self.url!r}, pid={self.pid})"
 
 
 def prepare(state: Path, *, products: Sequence[Mapping[str, str]] = (), limits: str = "off") -> None:
@@ -115,7 +120,7 @@ def command_token(state: Path) -> str:
     path = state / "token"
     if not path.exists():
         path.touch(mode=0o600)
-        path.write_text(randomness.token_urlsafe(32), encoding="ascii")
+        path.write_text(new_token(), encoding="ascii")
     return path.read_text(encoding="ascii").strip()
 
 
