@@ -29,10 +29,12 @@ from accordant.canonical.operation import SystemPort
 from accordant.connector.capabilities import ConnectionSettings, Connector, Record, Row, Stream, World
 from accordant.connector.http import VendorHttp, open_session
 from accordant.connector.polling import Poller, PollPorts
+from accordant.connector.settings import settings_of as connection_settings
 from accordant.connector.wire import HttpDeps
 from accordant.governance import versions
 from accordant.governance.connections import ConnectionEntry, load_connections
 from accordant.governance.versions import EstateStore
+from accordant.kernel.chance import system_random
 from accordant.kernel.clock import Clock, SystemClock
 from accordant.kernel.database import Changes, Database, Writer
 from accordant.kernel.database.schema import prepare_schema
@@ -44,7 +46,6 @@ from accordant.operations.verification import Verifier
 from accordant.process.contract_amendment import contract_amendment
 from accordant.process.customer_onboarding import customer_onboarding
 from accordant.process.deal_correction import deal_correction
-from accordant.security import secrets
 from accordant.systems import netsuite, salesforce, stripe, zendesk
 from accordant.systems.netsuite.sandbox import furnish as netsuite_furnish
 from accordant.systems.salesforce.sandbox import export as salesforce_export
@@ -60,8 +61,6 @@ VENDORS: Mapping[str, Connector] = {
 }
 FLOWS = Flows(customer_onboarding, contract_amendment, deal_correction)
 ROOMS_WITH_TABLES = (audit, versions, crosswalk, identity, records, rows)
-SANDBOX = "sandbox://"
-
 
 FURNISH: Mapping[str, Callable[[World], Record]] = {
     "stripe": stripe_furnish.furnish,
@@ -94,7 +93,7 @@ class Platform:
     def __init__(self, settings: Settings, *, clock: Clock | None = None, rng: random.Random | None = None) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.rng = rng or random.SystemRandom()
+        self.rng = rng or system_random()
         self.database = Database(settings.database_url)
         self.failed = asyncio.Event()
         """Set when the process must end: the disk or the ownership of the database was lost."""
@@ -248,41 +247,13 @@ class Platform:
 
 
 def settings_of(entry: ConnectionEntry, state: Path) -> tuple[ConnectionSettings, Connector]:
-    """A connection with its secrets and, for `sandbox://`, the local sandbox's address."""
+    """A connection with everything its client needs. Raises Misconfigured where something is missing."""
     if entry.vendor not in VENDORS:
         raise Misconfigured(
             f"connection {entry.name}: no connector is called {entry.vendor!r}; there are {list(VENDORS)}"
         )
     connector = VENDORS[entry.vendor]
-    store = secrets.open_store(state / "secrets.json")
-    options, base_url = dict(entry.options), entry.base_url
-    if base_url.startswith(SANDBOX):
-        base_url = sandbox_url(state, base_url.removeprefix(SANDBOX))
-        options = {**connector.sandbox_seed.options, **options}
-    return (
-        ConnectionSettings(
-            name=entry.name,
-            vendor=entry.vendor,
-            base_url=base_url,
-            credentials={name: secrets.resolve(ref, store).reveal() for name, ref in entry.credentials.items()},
-            webhook_secrets=tuple(secrets.resolve(ref, store).reveal() for ref in entry.webhook_secrets),
-            options=options,
-            rate_per_s=entry.rate_per_s,
-            concurrency=entry.concurrency,
-            daily_quota=entry.daily_quota,
-            timeout_s=entry.timeout_s,
-        ),
-        connector,
-    )
-
-
-def sandbox_url(state: Path, name: str) -> str:
-    """Where a local sandbox listens, as its launcher wrote it down."""
-    file = state / "sandboxes.json"
-    addresses: dict[str, str] = msgspec.json.decode(file.read_bytes(), type=dict[str, str]) if file.exists() else {}
-    if name not in addresses:
-        raise Misconfigured(f"no sandbox runs for {name}; start the platform with `accordant up`")
-    return addresses[name]
+    return connection_settings(entry, state, sandbox=connector.sandbox_seed), connector
 
 
 def _cursor(connection: Connection, name: str, *, stream: str) -> str:

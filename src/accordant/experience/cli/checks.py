@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from accordant.connector.settings import SANDBOX, sandbox_url, secret_store
 from accordant.experience.cli.client import address_of
 from accordant.experience.cli.reading import settings_of
 from accordant.governance.connections import ConnectionEntry, load_connections
@@ -18,7 +19,7 @@ from accordant.kernel.database.connection import durability
 from accordant.kernel.errors import AccordantError, Misconfigured
 from accordant.security import secrets
 from accordant.telemetry.audit import verify_chain
-from accordant.wiring import SANDBOX, VENDORS, sandbox_url
+from accordant.wiring import VENDORS
 
 _REACH_WITHIN_S = 3.0
 
@@ -38,7 +39,7 @@ def examine(state: Path | None, db: str | None) -> list[Finding]:
     findings = [_platform(settings.state), *_database(settings.database_url)]
     try:
         entries = load_connections(settings.state / "estate")
-        store = secrets.open_store(settings.state / "secrets.json")
+        stores = {entry.name: secret_store(entry, settings.state) for entry in entries}
     except AccordantError as wrong:
         problems: list[object] = wrong.detail.get("problems") or []
         said = "; ".join([wrong.message, *map(str, problems)])
@@ -46,7 +47,7 @@ def examine(state: Path | None, db: str | None) -> list[Finding]:
     except OSError as wrong:
         said = f"the estate cannot be read: {wrong.strerror}: {settings.state / 'estate'}"
         return [*findings, Finding(about="estate", is_fine=False, said=said, hint="`accordant up` lays one out")]
-    findings += [_secrets(entry, store) for entry in entries]
+    findings += [_secrets(entry, stores[entry.name]) for entry in entries]
     return [*findings, *asyncio.run(_reach_all(entries, settings.state))]
 
 
@@ -111,7 +112,7 @@ def _secrets(entry: ConnectionEntry, store: secrets.Store) -> Finding:
     references = [*entry.credentials.values(), *entry.webhook_secrets]
     missing = [one.removeprefix("secret:") for one in references if one.removeprefix("secret:") not in store]
     if missing:
-        hint = "add them to secrets.json in the state folder"
+        hint = "add them to secrets.json in the state folder, or set ACCORDANT_SECRET_<NAME>"
         return Finding(about=about, is_fine=False, said=f"missing: {', '.join(missing)}", hint=hint)
     connector = VENDORS.get(entry.vendor)
     if connector is not None and connector.verify is not None and not entry.webhook_secrets:

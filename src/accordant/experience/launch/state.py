@@ -10,12 +10,13 @@ from pathlib import Path
 import msgspec
 
 from accordant.connector.capabilities import CatalogueItem, LegalEntity
+from accordant.connector.settings import SANDBOX
 from accordant.governance import demo_estate
 from accordant.governance.connections import load_connections
 from accordant.governance.estate_files import load_estate
 from accordant.kernel.chance import new_token
 from accordant.security.secrets import save_store
-from accordant.wiring import DOCUMENTED_LIMITS, SANDBOX, VENDORS
+from accordant.wiring import DOCUMENTED_LIMITS, VENDORS
 
 _TIERS = ((100_000, "standard"), (500_000, "plus"))
 """List price per year in cents up to which a product brings this tier; above, premium."""
