@@ -268,12 +268,7 @@ class Transaction:
         )
 
     def _remember(
-        self,
-        memo: MemoRow,
-        *,
-        detail: dict[str, Any] | None = None,
-        changes: Changes | None = None,
-        post: bool = True,
+        self, memo: MemoRow, *, detail: dict[str, Any] | None = None, changes: Changes | None = None, post: bool = True
     ) -> None:
         changes = changes or Changes()
         changes.put(memo_table, memo)
