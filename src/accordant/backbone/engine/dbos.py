@@ -188,10 +188,10 @@ class DbosEngine:
                 asked = self._asked[name] = _Asked(drives, now_s)
             elif now_s - asked.at_s < _ASK_AGAIN_S:
                 continue
-            await asyncio.to_thread(self._ask, name, asked, rank)
+            await asyncio.to_thread(self._ask, name, asked, rank=rank)
             asked.at_s = now_s
 
-    def _ask(self, name: str, asked: _Asked, rank: int) -> None:
+    def _ask(self, name: str, asked: _Asked, *, rank: int) -> None:
         """Enqueue the drive unless it is in the queue already; a drive that ended without effect is asked for anew."""
         base = f"{name}:{asked.drives}"
         while True:
