@@ -14,13 +14,12 @@ from sqlalchemy import Connection, select
 from accordant.backbone import rows
 from accordant.backbone.engine.driver import Driver
 from accordant.backbone.engine.journal import Journal
-from accordant.backbone.engine.ownership import ownership_of
+from accordant.backbone.engine.place import place_of, until_leading
 from accordant.backbone.engine.port import Engine
 from accordant.backbone.flow import Flows
 from accordant.backbone.follow_ups import FOLLOW_UPS
 from accordant.backbone.inbox import Arrival, Inbox
 from accordant.backbone.ledger import Ledger
-from accordant.backbone.locks import LocalLocks
 from accordant.backbone.pump import Pump, PumpParts, Source
 from accordant.backbone.router import Router
 from accordant.backbone.rows import CursorRow, cursor_table
@@ -104,8 +103,13 @@ class Platform:
     async def start(self) -> None:
         """Begin, or go on where the last process ended. Raises Refused when another process owns the database."""
         await asyncio.to_thread(prepare_schema, self.database, ROOMS_WITH_TABLES)
-        chain = await self.database.read(lambda connection: continue_chain(connection, "main"))
-        self.writer = Writer(self.database, chain=chain, follow_ups=FOLLOW_UPS)
+        self.place = place_of(
+            self.database, engine=self.settings.engine, worker=f"{self.rng.getrandbits(48):x}", on_lost=self.failed.set
+        )
+        if not self.place.is_shared:
+            await self.place.lead.take()  # before anything is written
+        chain = await self.database.read(lambda connection: continue_chain(connection, self.place.segment))
+        self.writer = Writer(self.database, chain=chain, follow_ups=FOLLOW_UPS, shared=self.place.is_shared)
         self.writer.on_lost = lambda _: self.failed.set()
         self.writer.start()
         folder = self.settings.state / "estate"
@@ -117,6 +121,11 @@ class Platform:
             self.connections[entry.name] = self._connect(entry)
         self._assemble()
         await self.engine.start()
+        self._spawn("lead", self._lead())
+
+    async def _lead(self) -> None:
+        """Publish, verify and poll, in one process at a time; the others stand by."""
+        await until_leading(self.place)
         self._spawn("pump", self.pump.run())
         self._spawn("verifier", self.verifier.run())
         for name, connected in self.connections.items():
@@ -127,7 +136,7 @@ class Platform:
         ports = self.ports()
         self.ledger = Ledger(writer=self.writer, clock=self.clock, rng=self.rng)
         tools = Tools(
-            database=self.database, writer=self.writer, ledger=self.ledger, clock=self.clock, locks=LocalLocks()
+            database=self.database, writer=self.writer, ledger=self.ledger, clock=self.clock, locks=self.place.locks
         )
         driver = Driver(tools=tools, flows=FLOWS, ports=ports, estate_at=self.estates.at, rng=self.rng)
         self.engine: Engine = self._engine(driver)
@@ -161,15 +170,13 @@ class Platform:
         if self.settings.engine == "dbos":
             from accordant.backbone.engine.dbos import DbosEngine
 
-            return DbosEngine(database=self.database, writer=self.writer, clock=self.clock, drive=driver.drive)
-        if self.settings.engine != "journal":
-            raise Misconfigured(f"{self.settings.engine!r} is not an engine; use journal or dbos")
+            engine = DbosEngine(
+                database=self.database, writer=self.writer, clock=self.clock, drive=driver.drive, place=self.place
+            )
+            engine.in_flight_max, engine.window = self.settings.in_flight, self.settings.window
+            return engine
         journal = Journal(
-            database=self.database,
-            writer=self.writer,
-            clock=self.clock,
-            drive=driver.drive,
-            ownership=ownership_of(self.database, on_lost=self.failed.set),
+            database=self.database, writer=self.writer, clock=self.clock, drive=driver.drive, ownership=self.place.lead
         )
         journal.in_flight_max = self.settings.in_flight
         journal.window = self.settings.window
@@ -241,6 +248,7 @@ class Platform:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.engine.stop()
         await self.writer.stop()
+        await self.place.lead.release()
         for one in self.connections.values():
             await one.session.close()
         self.database.close()

@@ -73,3 +73,16 @@ async def rigs(engine: str, fresh_url: databases.FreshUrl) -> AsyncIterator[Rigs
     for rig in made:
         if rig.lives:
             await rig.stop()
+
+
+_PRODUCTION_IS_POSTGRESQL = "test_a_due_transaction_is_driven_to_its_end"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """DBOS on SQLite is for trying out: one test of it here, all of them in the campaign."""
+    for item in items:
+        chosen = getattr(getattr(item, "callspec", None), "params", {})
+        is_trial = chosen.get("engine") == "dbos" and chosen.get("fresh_url") == "sqlite"
+        if is_trial and _PRODUCTION_IS_POSTGRESQL not in item.name:
+            item.add_marker("campaign")

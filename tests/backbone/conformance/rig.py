@@ -12,10 +12,11 @@ from accordant.backbone.engine.driver import Driver
 from accordant.backbone.engine.due import stranded
 from accordant.backbone.engine.journal import Journal
 from accordant.backbone.engine.ownership import ownership_of
+from accordant.backbone.engine.place import place_of
 from accordant.backbone.flow import Flow, Flows, flow
 from accordant.backbone.follow_ups import FOLLOW_UPS
 from accordant.backbone.ledger import Ledger, Patience
-from accordant.backbone.locks import AdvisoryLocks, DriveLocks, LocalLocks
+from accordant.backbone.locks import LocalLocks
 from accordant.backbone.message import Told
 from accordant.backbone.outbox import event_of
 from accordant.backbone.router import Router
@@ -54,6 +55,9 @@ class Rig:
         self.lives = 0
         self.ticking = True
         """Whether waiting for something lets time pass."""
+        self.segment = ""
+        """Name of the process and of its audit segment, where the test gives one."""
+        self.sleep: Callable[[float], Awaitable[None]] = _no_time
         self._told = 0
         options: dict[str, Any] = {"on": Ordered, "owner": "sales", "describe": DESCRIBE, **flow_options}
         steps.__name__ = "order"
@@ -64,7 +68,7 @@ class Rig:
         self._foreign = asyncio.all_tasks()
         self.lives += 1
         self.database = Database(self.url)
-        segment = "main" if self.kind == "journal" else f"worker-{self.lives}"
+        segment = self.segment or ("main" if self.kind == "journal" else f"worker-{self.lives}")
         chain = self.database.read_now(lambda c: continue_chain(c, segment))
         self.writer = Writer(self.database, chain=chain, follow_ups=FOLLOW_UPS, shared=self.kind == "dbos")
         self.writer.start()
@@ -73,7 +77,7 @@ class Rig:
             clock=self.clock,
             rng=random.Random(self.lives),
             patience=Patience(tries=3),
-            sleep=self._sleep,
+            sleep=self.sleep,
         )
         tools = Tools(database=self.database, writer=self.writer, ledger=ledger, clock=self.clock, locks=LocalLocks())
         self.flows = Flows(self.flow)
@@ -105,15 +109,14 @@ class Rig:
     def _dbos(self, worker: str) -> Any:
         from accordant.backbone.engine.dbos import DbosEngine
 
-        sqlite = self.database.is_sqlite
-        self.locks: DriveLocks = LocalLocks() if sqlite else AdvisoryLocks(self.database, on_lost=lambda: None)
+        place = place_of(self.database, engine="dbos", worker=worker, on_lost=lambda: None)
+        self.locks = place.locks
         return DbosEngine(
             database=self.database,
             writer=self.writer,
             clock=self.clock,
             drive=self.driver.drive,
-            locks=self.locks,
-            worker=worker,
+            place=msgspec.structs.replace(place, segment=worker),
         )
 
     async def stop(self) -> None:
@@ -182,6 +185,13 @@ class Rig:
         """Nothing is due, nothing is being driven, and no vendor is being waited for."""
         await self.until(lambda: self._idle() and self._idle(), within_s=within_s)
 
+    async def settled_but_vendor(self) -> None:
+        """Nothing is due and nothing is being driven."""
+        due = select(func.count()).where(transaction_table.c.due_rank.is_not(None))
+        await self.until(
+            lambda: not self.engine.driving and not self.database.read_now(lambda c: c.execute(due).scalar())
+        )
+
     def _idle(self) -> bool:
         c = transaction_table.c
         busy = select(func.count()).where((c.due_rank.is_not(None)) | (c.waiting_for.in_(("vendor", "telling"))))
@@ -210,5 +220,6 @@ class Rig:
         assert self.database.read_now(stranded) == 0
         assert self.database.read_now(verify_chain).valid
 
-    async def _sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
+
+async def _no_time(_: float) -> None:
+    await asyncio.sleep(0)

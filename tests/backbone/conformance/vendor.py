@@ -64,6 +64,8 @@ class Vendor:
         if behaviour in before:
             problem = before[behaviour]()
             raise problem
+        if behaviour == "already":
+            return _applied(business_id, already=True)
         if behaviour == "crash before":
             await self._crash()
         if behaviour == "save 5xx":

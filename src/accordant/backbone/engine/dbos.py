@@ -19,8 +19,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from accordant.backbone.engine.due import one_due, wake_sleepers
+from accordant.backbone.engine.place import Place
 from accordant.backbone.engine.port import Drive
-from accordant.backbone.locks import DriveLocks
 from accordant.backbone.rows import transaction_table
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Database, NotCommitted, NotRead, StorageLost, Writer
@@ -70,10 +70,7 @@ async def drive_once(transaction_id: str) -> str:
 class DbosEngine:
     """Drives due transactions in any number of processes on PostgreSQL, or in one on SQLite."""
 
-    def __init__(
-        self, *, database: Database, writer: Writer, clock: Clock, drive: Drive, locks: DriveLocks, worker: str
-    ) -> None:
-        """`worker` names this process; no two processes use the same name."""
+    def __init__(self, *, database: Database, writer: Writer, clock: Clock, drive: Drive, place: Place) -> None:
         self.in_flight_max = 64
         self.window = 512
         self.driven = 0
@@ -82,8 +79,8 @@ class DbosEngine:
         self._writer = writer
         self._clock = clock
         self._drive = drive
-        self._locks = locks
-        self._worker = worker
+        self._locks = place.locks
+        self._worker = place.segment
         self._driving: dict[str, asyncio.Future[None]] = {}
         self._reserved: set[str] = set()
         self._commands = asyncio.Lock()

@@ -24,11 +24,14 @@ class Ownership(Protocol):
     async def release(self) -> None: ...
 
 
-def ownership_of(database: Database, *, on_lost: Callable[[], None]) -> Ownership:
-    """A lock on a file beside SQLite's, or an advisory lock in PostgreSQL."""
+Lost = Callable[[], None]
+
+
+def ownership_of(database: Database, *, on_lost: Lost, of: str = "owner") -> Ownership:
+    """A lock on a file beside SQLite's, or an advisory lock in PostgreSQL; `of` names what is owned."""
     if database.is_sqlite:
-        return _FileLock(Path(f"{database.url.database}.owner"))
-    return _AdvisoryLock(database, on_lost)
+        return _FileLock(Path(f"{database.url.database}.{of}"))
+    return _AdvisoryLock(database, on_lost, of=of)
 
 
 def _taken(what: str) -> Refused:
@@ -66,12 +69,12 @@ class _FileLock:
 class _AdvisoryLock:
     """Lives as long as its own connection; the connection is watched, and its loss is reported."""
 
-    def __init__(self, database: Database, on_lost: Callable[[], None]) -> None:
+    def __init__(self, database: Database, on_lost: Lost, *, of: str) -> None:
         self._database = database
         self._on_lost = on_lost
         self._connection: Any = None
         self._watch: asyncio.Task[None] | None = None
-        self._key = int(digest("owner", str(database.url.database))[:15], 16)
+        self._key = int(digest(of, str(database.url.database))[:15], 16)
 
     async def take(self) -> None:
         if self._connection is not None:
@@ -88,6 +91,7 @@ class _AdvisoryLock:
         if self._watch:
             self._watch.cancel()
         if self._connection is not None:
+            self._connection.invalidate()  # given back to the pool it would keep the lock
             self._connection.close()
             self._connection = None
 
