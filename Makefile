@@ -50,8 +50,7 @@ bench: setup ## measure throughput and latency
 	@$(BIN)/python bench/run.py
 
 campaign: setup ## run the long fault and kill campaigns
-	@test -d tests/campaign || { echo "There is no fault campaign in this tree yet: tests/campaign is missing."; exit 1; }
-	@$(BIN)/python -m pytest tests/campaign -m campaign --timeout 0
+	@$(BIN)/python -m pytest -m campaign --timeout 0
 
 docs: setup ## regenerate docs/reference from the code
 	@$(BIN)/python -m accordant.canonical.export docs/reference/schemas

@@ -5,7 +5,7 @@ comes from the memo. Names, not positions, so that inserting a step does not bre
 """
 
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 
@@ -293,6 +293,3 @@ class Transaction:
 @lru_cache(maxsize=256)
 def _returns(rule: Callable[..., Any]) -> Any:
     return typing.get_type_hints(rule)["return"]
-
-
-Run = Callable[[Transaction], Awaitable[None]]

@@ -1,8 +1,4 @@
-"""Everything the first release keeps.
-
-Revision ID: 0001
-Revises:
-"""
+"""Everything the first release keeps."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -212,10 +208,12 @@ def _exception() -> None:
         sa.Column("closed_at_ms", sa.BigInteger()),
         sa.Column("closed_by", sa.Text(), nullable=False),
         sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.Column("told", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("exception_id"),
     )
     op.create_index("exception_of_transaction", "exception", ["transaction_id"])
     _partial("exception_open", "exception", columns=["cause_group"], where="state = 'open'")
+    _partial("exception_untold", "exception", columns=["opened_at_ms"], where="told = 0 AND state = 'open'")
 
 
 def _identity() -> None:
