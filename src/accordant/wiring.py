@@ -41,6 +41,7 @@ from accordant.kernel.errors import Misconfigured
 from accordant.kernel.settings import Settings
 from accordant.masterdata import crosswalk, identity, records
 from accordant.operations.exceptions import Desk, DeskParts
+from accordant.operations.telling import FileChannel, Teller
 from accordant.operations.verification import Verifier
 from accordant.process.contract_amendment import contract_amendment
 from accordant.process.customer_onboarding import customer_onboarding
@@ -128,6 +129,7 @@ class Platform:
         await until_leading(self.place)
         self._spawn("pump", self.pump.run())
         self._spawn("verifier", self.verifier.run())
+        self._spawn("teller", self.teller.run())
         for name, connected in self.connections.items():
             for stream in connected.connector.streams:
                 self._spawn(f"poll {name}", self._poller(name, connected, stream=stream).run(self._stop_polling))
@@ -158,6 +160,12 @@ class Platform:
         self.inbox.on_new = self.pump.nudge
         parts = DeskParts(database=self.database, writer=self.writer, clock=self.clock, engine=self.engine, flows=FLOWS)
         self.desk = Desk(parts, estate=self.estates.current, reread=self.pump.nudge)
+        self.teller = Teller(
+            FileChannel(self.settings.state / "notices.jsonl"),
+            database=self.database,
+            writer=self.writer,
+            clock=self.clock,
+        )
         self.verifier = Verifier(
             database=self.database,
             writer=self.writer,

@@ -107,37 +107,33 @@ def _item(found: Found, clock: Clock, *, occurrence: str, **fields: Any) -> Exce
 
 
 def open_item(changes: Changes, item: ExceptionRow) -> None:
-    """Put an open item, and the audit entries that it was opened and its owner told, into a commit."""
+    """Put an open item into a commit; its owner is told by `operations.telling`, which finds it there."""
     changes.put(exception_table, item)
-    for action in ("exception.opened", "owner.told"):
-        record(
-            changes,
-            AuditEntry(
-                at_ms=item.opened_at_ms,
-                tenant=item.tenant,
-                correlation_id=item.correlation_id,
-                transaction_id=item.transaction_id,
-                action=action,
-                subject=item.exception_id,
-                detail={"code": item.code, "owner": item.owner, "cause": item.cause_group, "severity": item.severity},
-            ),
-        )
+    detail = {"code": item.code, "owner": item.owner, "cause": item.cause_group, "severity": item.severity}
+    record(changes, entry_about(item, "exception.opened", at_ms=item.opened_at_ms, detail=detail))
+
+
+def entry_about(item: ExceptionRow, action: str, *, at_ms: int, detail: dict[str, Any]) -> AuditEntry:
+    """An audit entry about an item."""
+    return AuditEntry(
+        at_ms=at_ms,
+        tenant=item.tenant,
+        correlation_id=item.correlation_id,
+        transaction_id=item.transaction_id,
+        action=action,
+        subject=item.exception_id,
+        detail=detail,
+    )
+
+
+FOLLOW_UPS = {"owner_told": "UPDATE exception SET told = 1 WHERE exception_id = :p"}
+"""Marks an item whose owner was told, and touches nothing else of it."""
 
 
 def close_item(changes: Changes, item: ExceptionRow, *, actor: str, at_ms: int, state: str = "resolved") -> None:
     """Close an item, saying who did it."""
     closed = msgspec.structs.replace(item, state=state, closed_at_ms=at_ms, closed_by=actor)
     changes.put(exception_table, closed)
-    record(
-        changes,
-        AuditEntry(
-            at_ms=at_ms,
-            tenant=item.tenant,
-            correlation_id=item.correlation_id,
-            transaction_id=item.transaction_id,
-            action=f"exception.{state}",
-            subject=item.exception_id,
-            actor=actor,
-            detail={"code": item.code, "cause": item.cause_group},
-        ),
-    )
+    detail = {"code": item.code, "cause": item.cause_group}
+    entry = entry_about(item, f"exception.{state}", at_ms=at_ms, detail=detail)
+    record(changes, msgspec.structs.replace(entry, actor=actor))

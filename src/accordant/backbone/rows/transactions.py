@@ -221,6 +221,8 @@ class ExceptionRow(msgspec.Struct, frozen=True, kw_only=True):
     closed_at_ms: int | None
     closed_by: str
     correlation_id: str
+    told: int = 0
+    """1 once its owner was told."""
 
 
 exception_table = Table(
@@ -249,6 +251,8 @@ exception_table = Table(
     Column("closed_at_ms", BigInteger),
     Column("closed_by", Text, nullable=False),
     Column("correlation_id", Text, nullable=False),
+    Column("told", Integer, nullable=False),
 )
 Index("exception_open", exception_table.c.cause_group, **only_where("state = 'open'"))
+Index("exception_untold", exception_table.c.opened_at_ms, **only_where("told = 0 AND state = 'open'"))
 Index("exception_of_transaction", exception_table.c.transaction_id)

@@ -1,0 +1,130 @@
+"""Whoever owns an open item is told: once for each cause, on the channels that the company names.
+
+The channel of every installation is a file of one JSON object a line, which log shippers and ticket systems read. A
+notice is sent first and noted afterwards, so a crash in between tells twice rather than never.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import structlog
+from sqlalchemy import Connection, select
+
+from accordant.backbone.exceptions import entry_about
+from accordant.backbone.rows import ExceptionRow, exception_table
+from accordant.kernel.clock import Clock, utc_text
+from accordant.kernel.database import Changes, Database, Writer
+from accordant.telemetry.audit import record
+
+log = structlog.get_logger("telling")
+_BATCH = 500
+_PAUSE_S = 0.5
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner is told about one cause."""
+
+    at: str
+    owner: str
+    severity: str
+    code: str
+    cause: str
+    cause_group: str
+    items: int
+    amount_minor: dict[str, int]
+    """Money at stake by currency."""
+    example: str
+    """The message of the first item."""
+    hint: str
+    deadline: str
+
+
+class Channel(Protocol):
+    """Somewhere an owner reads."""
+
+    name: str
+
+    def send(self, notice: Notice) -> None:
+        """Deliver it, or raise OSError; it is tried again then."""
+        ...
+
+
+class FileChannel:
+    """Notices as lines of JSON."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._path = path
+
+    def send(self, notice: Notice) -> None:
+        with self._path.open("ab") as file:
+            file.write(msgspec.json.encode(notice) + b"\n")
+
+
+class Teller:
+    """Finds items whose owners do not know yet, and tells them."""
+
+    def __init__(self, channel: Channel, *, database: Database, writer: Writer, clock: Clock) -> None:
+        self._channel = channel
+        self._database = database
+        self._writer = writer
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Tell for ever; a channel that fails is tried again, and said so in the log."""
+        while True:
+            try:
+                worked = await self.step()
+            except OSError as failed:
+                log.warning("owner.not_told", channel=self._channel.name, error=str(failed))
+                worked = 0
+            if not worked:
+                await asyncio.sleep(_PAUSE_S)
+
+    async def step(self) -> int:
+        """Tell about one batch; returns how many items it covered."""
+        items = await self._database.read(_untold)
+        by_cause: dict[str, list[ExceptionRow]] = {}
+        for item in items:
+            by_cause.setdefault(item.cause_group, []).append(item)
+        changes = Changes()
+        for same_cause in by_cause.values():
+            await asyncio.to_thread(self._channel.send, self._notice(same_cause))
+            for item in same_cause:
+                changes.follow_up("owner_told", item.exception_id)
+                detail = {"owner": item.owner, "channel": self._channel.name, "cause": item.cause_group}
+                record(changes, entry_about(item, "owner.told", at_ms=self._clock.now_ms(), detail=detail))
+        if changes:
+            await self._writer.commit(changes)
+        return len(items)
+
+    def _notice(self, items: Sequence[ExceptionRow]) -> Notice:
+        first = items[0]
+        amounts: dict[str, int] = {}
+        for item in items:
+            if item.amount_minor is not None:
+                amounts[item.currency] = amounts.get(item.currency, 0) + item.amount_minor
+        return Notice(
+            at=utc_text(self._clock.now_ms()),
+            owner=first.owner,
+            severity=first.severity,
+            code=first.code,
+            cause=first.title,
+            cause_group=first.cause_group,
+            items=len(items),
+            amount_minor=amounts,
+            example=first.message,
+            hint=first.hint,
+            deadline=utc_text(min(item.deadline_ms for item in items)),
+        )
+
+
+def _untold(connection: Connection) -> list[ExceptionRow]:
+    item = exception_table.c
+    query = (
+        select(exception_table).where(item.told == 0, item.state == "open").order_by(item.opened_at_ms).limit(_BATCH)
+    )
+    return [ExceptionRow(**row) for row in connection.execute(query).mappings()]
