@@ -12,19 +12,31 @@ from accordant.backbone.rows import (
     EffectRow,
     TransactionRow,
     effect_table,
-    transaction_table,
 )
 from accordant.canonical.operation import Facts, ReadRef, SystemPort
 from accordant.governance.policies import Policies
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, Database, Writer
-from accordant.kernel.errors import AccordantError, Retryable, Terminal, Unknown
+from accordant.kernel.errors import AccordantError, Retryable, Terminal, Unavailable, Unknown
+from accordant.kernel.ids import digest
+from accordant.operations.written import (
+    Batch,
+    Suspect,
+    batch_to_read,
+    kinds_to_read,
+    may_be_moving,
+    record_of,
+    suspect_of,
+)
 from accordant.telemetry.audit import AuditEntry, record
 
 log = structlog.get_logger("verification")
+DIFFERENT = "readback.different"
+"""Code of the open item about an effect whose record is not as it was confirmed."""
 _BATCH = 100
 _PAUSE_S = 0.5
-_SECOND_LOOK_MS = 2_000
+_UNREADABLE_PAUSE_S = 30.0
+_SECOND_LOOK_S = 2.0
 _replace = msgspec.structs.replace
 _e = effect_table.c
 
@@ -46,8 +58,9 @@ class Verifier:
         self._clock = clock
         self._ports = ports
         self._policies = policies
-        self._suspects: dict[tuple[str, str, int], int] = {}
-        """Effects whose record looked different once, and when: a write may be under way, so they are read again."""
+        self._suspects: dict[tuple[str, str], dict[Suspect, float]] = {}
+        """Effects whose record looked different, and when it was last seen: a write may be under way, so that they are
+        read again."""
 
     async def run(self) -> None:
         """Verify for ever, each system at its own pace: a slow one holds up no other."""
@@ -56,57 +69,98 @@ class Verifier:
     async def _keep_verifying(self, system: str) -> None:
         """Pauses when there is nothing to verify or the system cannot be read now."""
         while True:
+            worked, pause_s = 0, _PAUSE_S
             try:
                 worked = await self.step(system)
             except (Retryable, Unknown) as later:
-                log.info("verification.postponed", error=later.code)
-                worked = 0
+                log.info("verification.postponed", system=system, error=later.code)
+                pause_s = max(pause_s, getattr(later, "retry_after_s", None) or 0.0)
             if not worked:
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(pause_s)
 
     async def step(self, system: str) -> int:
-        """Verify one batch of each kind of record of a system; returns how many effects were settled."""
-        kinds = await self._database.read(lambda connection: _waiting(connection, system))
-        done = 0
+        """Verify one batch of each kind of record of a system; returns how many effects were settled.
+
+        Raises Retryable or Unknown when a kind cannot be read now, after the others had their turn.
+        """
+        kinds = await self._database.read(lambda connection: kinds_to_read(connection, system))
+        done, postponed = 0, None
         for kind in kinds:
-            done += await self._verify(system, kind)
+            try:
+                done += await self._verify(system, kind)
+            except (Retryable, Unknown) as later:
+                postponed = later
+        if postponed is not None:
+            raise postponed
         return done
 
     async def _verify(self, system: str, kind: str) -> int:
-        effects = await self._database.read(lambda connection: _batch(connection, system, kind=kind))
-        newest = await self._database.read(lambda connection: _newest(connection, effects))
-        rows = await self._database.read(lambda connection: _transactions(connection, effects))
+        suspects = self._suspects.setdefault((system, kind), {})
+        began_s = self._clock.monotonic_s()
+        young = {one for one, seen_s in suspects.items() if began_s - seen_s < _SECOND_LOOK_S}
+        limit = _BATCH + len(young)
+        batch = await self._database.read(lambda connection: batch_to_read(connection, system, kind=kind, limit=limit))
+        overtaken = [one for one in batch.effects if _overtaken(one, batch.latest[record_of(one)])]
+        await self._supersede(overtaken, suspects)
+        names = {suspect_of(one) for one in overtaken} | young
+        current = [one for one in batch.effects if suspect_of(one) not in names][:_BATCH]
+        if not current:
+            return len(overtaken)
+        refs = {
+            one.native_id: ReadRef(kind=kind, native_id=one.native_id, business_id=one.business_id) for one in current
+        }
+        held = await self._read_back(system, kind, refs=list(refs.values()))
+        return len(overtaken) + await self._compare(current, batch, held=held, suspects=suspects)
+
+    async def _read_back(self, system: str, kind: str, *, refs: Sequence[ReadRef]) -> dict[str, Facts]:
+        try:
+            return await self._ports[system].read_back(kind, refs)
+        except (Retryable, Unknown):
+            raise
+        except Exception as failed:  # a refusal, or a bug of the mapping: it must not end the platform
+            log.exception("verification.failed", system=system, kind=kind, records=len(refs))
+            raise Unavailable(f"{system} cannot be read back: {failed}", retry_after_s=_UNREADABLE_PAUSE_S) from failed
+
+    async def _compare(
+        self, current: Sequence[EffectRow], batch: Batch, *, held: dict[str, Facts], suspects: dict[Suspect, float]
+    ) -> int:
+        """Settle what is as it should be, and what is not at the second look; returns how many were settled."""
+        fits: list[EffectRow] = []
+        differ: list[EffectRow] = []
+        for one in current:
+            (differ if _differing(one, held.get(one.native_id)) else fits).append(one)
+        overtaken = [one for one in differ if _written_together(one, batch.latest[record_of(one)], held)]
+        seen_s = self._clock.monotonic_s()
+        second_look = [one for one in differ if one not in overtaken and suspect_of(one) in suspects]
+        moving = await self._database.read(lambda connection: may_be_moving(connection, second_look, rows=batch.rows))
+        proved = [one for one in second_look if suspect_of(one) not in moving]
+        suspects.update({suspect_of(one): seen_s for one in differ})
         changes = Changes()
-        current = [one for one in effects if newest.get((one.business_id, one.kind)) == one.confirmed_at_ms]
-        now = self._clock.now_ms()
-        for one in effects:
-            if one not in current:
-                note = "a later effect changed the record"
-                changes.put(effect_table, _replace(one, checked="superseded", checked_at_ms=now, check_note=note))
-        settled = len(effects) - len(current)
-        if current:
-            refs = [ReadRef(kind=kind, native_id=one.native_id, business_id=one.business_id) for one in current]
-            held = await self._ports[system].read_back(kind, refs)
-            for one in current:
-                settled += self._settle(changes, one, row=rows[one.transaction_id], held=held.get(one.native_id))
+        for one in (*fits, *proved):
+            self._settle(changes, one, row=batch.rows[one.transaction_id], held=held.get(one.native_id))
         if changes:
             await self._writer.commit(changes)
-        return settled
+        for one in (*fits, *proved):
+            suspects.pop(suspect_of(one), None)
+        await self._supersede(overtaken, suspects)
+        return len(fits) + len(proved) + len(overtaken)
 
-    def _settle(self, changes: Changes, effect: EffectRow, *, row: TransactionRow, held: Facts | None) -> int:
+    async def _supersede(self, effects: Sequence[EffectRow], suspects: dict[Suspect, float]) -> None:
+        changes, now = Changes(), self._clock.now_ms()
+        for one in effects:
+            note = "a later effect changed the record"
+            changes.put(effect_table, _replace(one, checked="superseded", checked_at_ms=now, check_note=note))
+        if changes:
+            await self._writer.commit(changes)
+        for one in effects:
+            suspects.pop(suspect_of(one), None)
+
+    def _settle(self, changes: Changes, effect: EffectRow, *, row: TransactionRow, held: Facts | None) -> None:
         now = self._clock.now_ms()
-        expected: Facts = msgspec.json.decode(effect.expected)
-        differing = ["(absent)"] if held is None else [name for name in expected if held.get(name) != expected[name]]
-        suspect = (effect.transaction_id, effect.name, effect.version)
-        if differing and now - self._suspects.setdefault(suspect, now) < _SECOND_LOOK_MS:
-            return 0
-        self._suspects.pop(suspect, None)
-        action = "effect.different" if differing else "effect.verified"
-        note = "; ".join(_difference(name, expected, held=held) for name in differing)[:500]
-        changes.put(
-            effect_table,
-            _replace(effect, checked=action.partition(".")[2], checked_at_ms=now, check_note=note),
-        )
+        differing = _differing(effect, held)
+        checked = "different" if differing else "verified"
+        note = "; ".join(differing)[:500]
+        changes.put(effect_table, _replace(effect, checked=checked, checked_at_ms=now, check_note=note))
         record(
             changes,
             AuditEntry(
@@ -114,63 +168,58 @@ class Verifier:
                 tenant=effect.tenant,
                 correlation_id=row.correlation_id,
                 transaction_id=effect.transaction_id,
-                action=action,
+                action=f"effect.{checked}",
                 subject=effect.name,
                 detail={"native_id": effect.native_id, "note": note},
             ),
         )
         if differing:
-            problem = _differs(effect, note)
+            problem = _differs(effect, note, absent=held is None)
             found = exceptions.Found(problem=problem, step=effect.name, policies=self._policies())
-            exceptions.open_item(changes, exceptions.of_transaction(row, found, clock=self._clock))
-        return 1
+            item = exceptions.of_transaction(row, found, clock=self._clock)
+            # One item for each effect and each time that it is found different, not one for each transaction.
+            name = digest("read back", *map(str, suspect_of(effect)), str(now))[:20]
+            exceptions.open_item(changes, _replace(item, exception_id=f"exc-{name}"))
 
 
-def _difference(name: str, expected: Facts, *, held: Facts | None) -> str:
+def _overtaken(effect: EffectRow, latest: Sequence[EffectRow]) -> bool:
+    """Whether the record was written again after this effect; instants may tie, steps of one transaction do not."""
+    if all(suspect_of(one) != suspect_of(effect) for one in latest):
+        return True
+    mine = [one for one in latest if one.transaction_id == effect.transaction_id]
+    return any((one.n, one.version) > (effect.n, effect.version) for one in mine)
+
+
+def _written_together(effect: EffectRow, latest: Sequence[EffectRow], held: dict[str, Facts]) -> bool:
+    """Whether the record is as another effect of the same instant left it, or that one speaks for both."""
+    others = [one for one in latest if suspect_of(one) != suspect_of(effect) and not _overtaken(one, latest)]
+    explained = any(not one.expected or not _differing(one, held.get(effect.native_id)) for one in others)
+    return explained or any(suspect_of(one) > suspect_of(effect) for one in others)
+
+
+def _differing(effect: EffectRow, held: Facts | None) -> list[str]:
+    """What is not as the effect should have left it, in words."""
+    expected: Facts = msgspec.json.decode(effect.expected)
     if held is None:
-        return "the system does not hold the record"
-    return f"{name}: should be {expected[name]!r}, is {held.get(name)!r}"
+        return ["the system does not hold the record"]
+    return [
+        f"{name}: should be {value!r}, is {held.get(name)!r}"
+        for name, value in expected.items()
+        if held.get(name) != value
+    ]
 
 
-def _differs(effect: EffectRow, note: str) -> AccordantError:
+def _differs(effect: EffectRow, note: str, *, absent: bool) -> AccordantError:
+    verb = effect.verb.replace("_", " ")
+    holds = "does not hold it" if absent else f"holds something else: {note}"
+    cause = f"{effect.system} confirmed to {verb} and {'does not hold it' if absent else 'holds something else'}"
+    hint = "it may never have been applied" if absent else "somebody may have changed it past the platform"
     return Terminal(
-        f"{effect.connection} confirmed {effect.verb} of {effect.business_id}, but holds something else: {note}",
-        code="readback.different",
-        hint=f"look at {effect.native_id} in {effect.connection}; somebody may have changed it past the platform",
-        detail={"system": effect.system, "verb": effect.verb, "vendor_code": "readback"},
+        f"{effect.connection} confirmed to {verb} for {effect.business_id}, but {holds}",
+        code=DIFFERENT,
+        hint=f"look at {effect.native_id} in {effect.connection}: {hint}; mend it there, then retry to read it again",
+        detail={"system": effect.system, "verb": effect.verb, "native_id": effect.native_id, "cause": cause},
     )
-
-
-def _waiting(connection: Connection, system: str) -> list[str]:
-    query = select(_e.kind).where(_e.state == "confirmed", _e.checked == "", _e.system == system).distinct()
-    return list(connection.execute(query).scalars())
-
-
-def _batch(connection: Connection, system: str, *, kind: str) -> list[EffectRow]:
-    query = (
-        select(effect_table)
-        .where(_e.state == "confirmed", _e.checked == "", _e.system == system, _e.kind == kind)
-        .order_by(_e.confirmed_at_ms)
-        .limit(_BATCH)
-    )
-    return [EffectRow(**row) for row in connection.execute(query).mappings()]
-
-
-def _newest(connection: Connection, effects: Sequence[EffectRow]) -> dict[tuple[str, str], int]:
-    """When each record was last written by a confirmed effect."""
-    query = (
-        select(_e.business_id, _e.kind, func.max(_e.confirmed_at_ms))
-        .where(_e.business_id.in_({one.business_id for one in effects}), _e.state == "confirmed")
-        .where(_e.system == effects[0].system)
-        .group_by(_e.business_id, _e.kind)
-    )
-    return {(business_id, kind): at_ms for business_id, kind, at_ms in connection.execute(query).tuples()}
-
-
-def _transactions(connection: Connection, effects: Sequence[EffectRow]) -> dict[str, TransactionRow]:
-    wanted = {one.transaction_id for one in effects}
-    query = select(transaction_table).where(transaction_table.c.transaction_id.in_(wanted))
-    return {row["transaction_id"]: TransactionRow(**row) for row in connection.execute(query).mappings()}
 
 
 def unverified(connection: Connection) -> int:
