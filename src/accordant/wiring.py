@@ -158,7 +158,14 @@ class Platform:
             on_published=self.engine.nudge,
         )
         self.inbox.on_new = self.pump.nudge
-        parts = DeskParts(database=self.database, writer=self.writer, clock=self.clock, engine=self.engine, flows=FLOWS)
+        parts = DeskParts(
+            tenant=self.settings.tenant,
+            database=self.database,
+            writer=self.writer,
+            clock=self.clock,
+            engine=self.engine,
+            flows=FLOWS,
+        )
         self.desk = Desk(parts, estate=self.estates.current, reread=self.pump.nudge)
         self.teller = Teller(
             FileChannel(self.settings.state / "notices.jsonl"),

@@ -33,7 +33,14 @@ async def platform_on(storage: stored.Storage, state: Path) -> Any:
     estates = EstateStore(storage.database, storage.writer, clock=clock, folder=state / "estate", tenant=stored.TENANT)
     await estates.start()
     engine = Idle()
-    parts = DeskParts(database=storage.database, writer=storage.writer, clock=clock, engine=engine, flows=Flows())
+    parts = DeskParts(
+        tenant=stored.TENANT,
+        database=storage.database,
+        writer=storage.writer,
+        clock=clock,
+        engine=engine,
+        flows=Flows(),
+    )
     return SimpleNamespace(
         settings=settings_for(state, environ={}),
         database=storage.database,

@@ -92,7 +92,12 @@ class Rig:
         self.engine.in_flight_max, self.engine.window = self.in_flight_max, self.window
         await self.engine.start()
         parts = DeskParts(
-            database=self.database, writer=self.writer, clock=self.clock, engine=self.engine, flows=self.flows
+            tenant="t",
+            database=self.database,
+            writer=self.writer,
+            clock=self.clock,
+            engine=self.engine,
+            flows=self.flows,
         )
         self.desk = Desk(parts, estate=lambda: self.estates[max(self.estates)], reread=lambda: None)
 
