@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accordant.canonical.customer import SourceAccount
@@ -122,12 +122,17 @@ def test_alike_is_not_the_same(left: str, right: str) -> None:
         ("Straße AG", "strasse"),
         ("Co", "co"),
         ("!!!", ""),
+        ("KG GmbH", "kg"),
+        ("SS Inc.", "ss"),
+        ("- GmbH", "gmbh"),
+        ("! Co. GmbH", "co"),
     ],
 )
 def test_a_name_is_reduced_to_its_words(text: str, normal: str) -> None:
     assert normal_name(text) == normal
 
 
+@example("ß", " GmbH")
 @given(st.text(max_size=30), st.sampled_from([" GmbH", " Inc.", ", Ltd.", " S.A."]))
 def test_case_spaces_and_legal_form_never_matter(name: str, legal_form: str) -> None:
     plain = normal_name(name)

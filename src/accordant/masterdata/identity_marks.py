@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
-from cleanco import clean  # pyright: ignore[reportMissingTypeStubs]
+from cleanco import clean  # pyright: ignore[reportMissingTypeStubs] - written without types
 from stdnum.eu import vat as eu_vat
 from stdnum.util import get_cc_module
 
@@ -65,15 +65,18 @@ def marks_of(account: SourceAccount, *, country: str, parent_id: str | None = No
 def normal_name(name: str) -> str:
     """A company's name without case, punctuation and legal form: `ACME, Inc.` and `Acme` are one spelling.
 
-    A legal form is dropped as a word of its own at the end only: `Acme-Co` keeps it.
+    A legal form is dropped as a word of its own at the end only: `Acme-Co` keeps it. The first word always stays, also
+    where it is a legal form somewhere: `KG GmbH` is the company KG.
     """
-    plain = " ".join(_fold(name).split())
-    while True:
-        shorter: str = _cleanco.custom_basename(plain, _LEGAL_FORMS)
-        if not shorter or shorter == plain:
+    folded = " ".join(_fold(name).split())
+    opening = _PUNCTUATION.match(folded)
+    first, _, rest = folded[opening.end() if opening else 0 :].partition(" ")
+    while rest:
+        shorter: str = _cleanco.custom_basename(rest, _LEGAL_FORMS)
+        if shorter == rest:
             break
-        plain = shorter
-    return " ".join(_PUNCTUATION.sub(" ", plain).split())
+        rest = shorter
+    return " ".join(_PUNCTUATION.sub(" ", f"{first} {rest}").split())
 
 
 def normal_domain(text: str) -> str | None:
