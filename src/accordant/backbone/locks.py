@@ -1,6 +1,7 @@
 """Locks keep two transactions from creating the same master record, and two workers from driving one transaction."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -150,6 +151,8 @@ class AdvisoryLocks:
 
     def _disconnect(self) -> None:
         if self._connection is not None:
+            with contextlib.suppress(SQLAlchemyError):  # a dropped connection frees them too, a moment later
+                self._connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")
             self._connection.invalidate()
             self._connection.close()
             self._connection = None

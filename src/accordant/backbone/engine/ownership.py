@@ -1,6 +1,7 @@
 """One owner per database: a second process that would drive the same transactions is refused."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 from collections.abc import Callable
@@ -91,7 +92,9 @@ class _AdvisoryLock:
         if self._watch:
             self._watch.cancel()
         if self._connection is not None:
-            self._connection.invalidate()  # given back to the pool it would keep the lock
+            with contextlib.suppress(SQLAlchemyError):  # a dropped connection frees it too, a moment later
+                self._connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")
+            self._connection.invalidate()  # given back to the pool it would keep whatever it holds
             self._connection.close()
             self._connection = None
 
