@@ -158,6 +158,10 @@ class Platform:
             on_published=self.engine.nudge,
         )
         self.inbox.on_new = self.pump.nudge
+        self._assemble_operations(ports)
+
+    def _assemble_operations(self, ports: dict[str, Any]) -> None:
+        """What people work with: the desk for what is open, notices to owners, read-back."""
         parts = DeskParts(
             tenant=self.settings.tenant,
             database=self.database,

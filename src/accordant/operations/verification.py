@@ -129,7 +129,7 @@ class Verifier:
         differ: list[EffectRow] = []
         for one in current:
             (differ if _differing(one, held.get(one.native_id)) else fits).append(one)
-        overtaken = [one for one in differ if _written_together(one, batch.latest[record_of(one)], held)]
+        overtaken = [one for one in differ if _written_together(one, batch.latest[record_of(one)], held=held)]
         seen_s = self._clock.monotonic_s()
         second_look = [one for one in differ if one not in overtaken and suspect_of(one) in suspects]
         moving = await self._database.read(lambda connection: may_be_moving(connection, second_look, rows=batch.rows))
@@ -190,7 +190,7 @@ def _overtaken(effect: EffectRow, latest: Sequence[EffectRow]) -> bool:
     return any((one.n, one.version) > (effect.n, effect.version) for one in mine)
 
 
-def _written_together(effect: EffectRow, latest: Sequence[EffectRow], held: dict[str, Facts]) -> bool:
+def _written_together(effect: EffectRow, latest: Sequence[EffectRow], *, held: dict[str, Facts]) -> bool:
     """Whether the record is as another effect of the same instant left it, or that one speaks for both."""
     others = [one for one in latest if suspect_of(one) != suspect_of(effect) and not _overtaken(one, latest)]
     explained = any(not one.expected or not _differing(one, held.get(effect.native_id)) for one in others)
