@@ -130,11 +130,12 @@ def functions_stay_short(module: Module) -> Iterator[str]:
 def parameters_stay_few(module: Module) -> Iterator[str]:
     """At most 5 parameters, by keyword after the first two.
 
-    `self` and `cls` do not count. Free are the commands of the CLI, whose parameters are the options a user types, and
-    signatures that Python (`__exit__`) or, where written positional-only, a framework dictates.
+    `self` and `cls` do not count. Free are the commands of the CLI, whose parameters are the options a user types;
+    flows, which name the system of each role they drive; and signatures that Python (`__exit__`) or, where written
+    positional-only, a framework dictates.
     """
     for function in module.functions:
-        if _is_command(module, function):
+        if _is_command(module, function) or _is_flow(module, function):
             continue
         positional = function.args.posonlyargs + function.args.args
         bound = bool(positional) and positional[0].arg in {"self", "cls"}
@@ -145,6 +146,14 @@ def parameters_stay_few(module: Module) -> Iterator[str]:
             yield f"line {function.lineno}: {function.name} takes {count} parameters"
         elif count_positional > POSITIONAL_PARAMETERS_MAX and not dictated:
             yield f"line {function.lineno}: {function.name} takes {count_positional} parameters by position"
+
+
+def _is_flow(module: Module, function: Function) -> bool:
+    """Whether a function is a business flow."""
+    if not module.below("process"):
+        return False
+    called = [decorator.func for decorator in function.decorator_list if isinstance(decorator, ast.Call)]
+    return any(isinstance(name, ast.Name) and name.id == "flow" for name in called)
 
 
 def _is_command(module: Module, function: Function) -> bool:

@@ -4,7 +4,7 @@ Every verb returns an `Operation` and calls nothing; see `operation.py`. The `ac
 receipt of the customer in that same system.
 """
 
-from typing import Protocol, TypedDict
+from typing import Protocol
 
 from accordant.canonical.customer import Customer
 from accordant.canonical.entitlement import Entitlement
@@ -62,11 +62,3 @@ class Support(SystemPort, Protocol):
     def open_customer(self, customer: Customer) -> Operation: ...
 
     def set_entitlement(self, entitlement: Entitlement) -> Operation: ...
-
-
-class Downstream(TypedDict):
-    """The systems that carry out what sales agreed, by role."""
-
-    billing: Billing
-    erp: Erp
-    support: Support

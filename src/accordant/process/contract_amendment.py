@@ -10,8 +10,6 @@ A legal entity without a mapping stops it before anything is written. Where the 
 amended, billing stands and is shown, support is not raised, and finance operations owns what is open.
 """
 
-from typing import Unpack
-
 import msgspec
 
 from accordant.backbone.flow import Describe, Stop, flow
@@ -20,7 +18,7 @@ from accordant.canonical.contract import Contract, ContractAmended, ContractAmen
 from accordant.canonical.operation import Operation, Receipt
 from accordant.canonical.opportunity import DealStanding
 from accordant.canonical.order import Order, OrderLine
-from accordant.canonical.ports import Crm, Downstream
+from accordant.canonical.ports import Billing, Crm, Erp, Support
 from accordant.canonical.subscription import Subscription, SubscriptionChange
 from accordant.governance.estate import Estate
 from accordant.kernel.errors import AccordantError, Terminal
@@ -57,11 +55,10 @@ def tell_sales(fact: ContractAmended, stop: Stop, *, crm: Crm, **_: object) -> O
     blocked=tell_sales,
 )
 async def contract_amendment(
-    tx: Transaction, event: ContractAmended, *, crm: Crm, **others: Unpack[Downstream]
+    tx: Transaction, event: ContractAmended, *, crm: Crm, billing: Billing, erp: Erp, support: Support
 ) -> None:
     """Billing first; the books may refuse, and then support stays as it was."""
     amendment = event.amendment
-    to = customers.Systems(**others)
     terms = await tx.check("terms", agree_amendment, amendment)
     line_id = subscription_id_of(amendment.amends_opportunity_id)
     running = await customers.latest_record(tx, "subscription", canonical=line_id)
@@ -72,17 +69,17 @@ async def contract_amendment(
     )
     contract = await tx.check("contract", next_contract, contract_now, change, terms)
 
-    amending = to.billing.amend_subscription(change, existing=_existing(existing, line_id))
+    amending = billing.amend_subscription(change, existing=_existing(existing, line_id))
     await tx.effect(
         "amend subscription",
         amending,
-        undo=lambda receipt: to.billing.revert_amendment(change, existing=receipt),
+        undo=lambda receipt: billing.revert_amendment(change, existing=receipt),
         keeps=keeping.following(tx, amending, body=change.subscription, version=contract.version),
     )
-    ordering = to.erp.amend_order(order_after(change, terms))
-    await tx.effect("amend order", ordering, undo=lambda _: to.erp.amend_order(order_before(change, terms)))
+    ordering = erp.amend_order(order_after(change, terms))
+    await tx.effect("amend order", ordering, undo=lambda _: erp.amend_order(order_before(change, terms)))
     entitlement = await tx.check("entitlement", entitlement_for, contract)
-    await tx.effect("raise entitlement", to.support.set_entitlement(entitlement))
+    await tx.effect("raise entitlement", support.set_entitlement(entitlement))
     await keeping.version(tx, "contract", record_id=contract.contract_id, body=contract)
     await tx.effect("tell sales", crm.tell_standing(_in_step(amendment, tx.row.transaction_id)))
 

@@ -10,8 +10,6 @@ Where the account is not a customer yet, it becomes one, a missing parent first 
 the deal adds to its contract. Nothing is written anywhere until every word of the deal has a meaning.
 """
 
-from typing import Unpack
-
 from accordant.backbone.flow import Describe, Stop, flow
 from accordant.backbone.transaction import Transaction
 from accordant.canonical.contract import Contract, ContractLine
@@ -19,7 +17,7 @@ from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.operation import Operation
 from accordant.canonical.opportunity import DealStanding, Opportunity, OpportunityCorrected, OpportunityWon
 from accordant.canonical.order import Order, OrderLine
-from accordant.canonical.ports import Crm, Downstream
+from accordant.canonical.ports import Billing, Crm, Erp, Support
 from accordant.canonical.subscription import Subscription
 from accordant.governance.estate import Estate
 from accordant.kernel.errors import AccordantError
@@ -69,33 +67,33 @@ def blocked_standing(opportunity_id: str, source_id: str, *, stop: Stop) -> Deal
     corrected_by=OpportunityCorrected,
 )
 async def customer_onboarding(
-    tx: Transaction, event: WonOrCorrected, *, crm: Crm, **others: Unpack[Downstream]
+    tx: Transaction, event: WonOrCorrected, *, crm: Crm, billing: Billing, erp: Erp, support: Support
 ) -> None:
     """The books first, then billing, then support; support never runs ahead of the books."""
     deal = event.opportunity
     terms = await tx.check("terms", agree_terms, deal)
     family = await customers.recognise(tx, terms.parties)
-    to = customers.Systems(**others)
-    accounts = await customers.open_everywhere(tx, terms.parties, customers=family, systems=to)
+    systems = customers.Systems(erp=erp, billing=billing, support=support)
+    accounts = await customers.open_everywhere(tx, terms.parties, customers=family, systems=systems)
 
     subscription = subscription_of(deal, terms, customer_id=accounts.customer.customer_id)
     order = order_of(deal, terms, subscription=subscription)
-    starting = to.billing.start_subscription(subscription, account=accounts.billing)
+    starting = billing.start_subscription(subscription, account=accounts.billing)
     await tx.effect(
         "start subscription",
         starting,
-        undo=lambda receipt: to.billing.end_subscription(subscription, existing=receipt),
+        undo=lambda receipt: billing.end_subscription(subscription, existing=receipt),
         keeps=keeping.first(tx, starting, body=subscription),
     )
-    placing = to.erp.place_order(order)
+    placing = erp.place_order(order)
     await tx.effect(
-        "place order", placing, undo=lambda _: to.erp.close_order(order), keeps=keeping.first(tx, placing, body=order)
+        "place order", placing, undo=lambda _: erp.close_order(order), keeps=keeping.first(tx, placing, body=order)
     )
 
     current = await customers.latest_record(tx, "contract", canonical=contract_id_of(subscription.customer_id))
     contract = await tx.check("contract", next_contract, current, subscription, terms)
     entitlement = await tx.check("entitlement", entitlement_for, contract)
-    await tx.effect("raise entitlement", to.support.set_entitlement(entitlement))
+    await tx.effect("raise entitlement", support.set_entitlement(entitlement))
     await keeping.version(tx, "contract", record_id=contract.contract_id, body=contract)
     await tx.effect("tell sales", crm.tell_standing(in_step(deal, tx.row.transaction_id)))
 
