@@ -221,12 +221,6 @@ class Transaction:
         self.replaying = False
         await self.effect(f"undo {one.name}", one.undo(one.receipt))
 
-    async def waive(self, name: str, reason: str) -> None:
-        """Record that a step was skipped, and why; the transaction will end with its waivers listed."""
-        if self._recall(name, "") is None:
-            self._remember(self._memo(name, "waiver", result=reason))
-        self.row = msgspec.structs.replace(self.row, waivers=f"{self.row.waivers}{name}: {reason}\n")
-
     def _see(self, effect: EffectRow) -> None:
         self._effects[effect.name] = effect
 

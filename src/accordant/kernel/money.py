@@ -5,7 +5,7 @@ Source: ISO 4217:2015 minor units, amendment 177 (the currencies whose exponent 
 
 import re
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import cast
 
 import msgspec
@@ -89,12 +89,6 @@ def parse_money(text: str, currency: str) -> Money:
             code="money.too_many_decimals",
         )
     return Money(int(minor), currency)
-
-
-def share(amount: Money, *, numerator: int, denominator: int) -> Money:
-    """The fraction numerator/denominator of an amount, rounded half to even at the currency's smallest unit."""
-    exact = Decimal(amount.amount_minor) * numerator / denominator
-    return Money(int(exact.to_integral_value(rounding=ROUND_HALF_EVEN)), amount.currency)
 
 
 def _same_currency(left: Money, right: Money) -> None:

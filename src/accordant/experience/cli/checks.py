@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from accordant.backbone.engine.due import stranded
 from accordant.connector.settings import SANDBOX, sandbox_url, secret_store
 from accordant.experience.cli.client import address_of
 from accordant.experience.cli.reading import settings_of
@@ -104,7 +105,12 @@ def _stored(connection: Connection) -> Iterable[Finding]:
     said = f"{chain.entries:,} entries, unbroken" if chain.valid else f"broken at entry {chain.first_broken}"
     hint = "" if chain.valid else "somebody changed the audit past the platform; compare with a backup"
     audit = Finding(about="audit chain", is_fine=chain.valid, said=said, hint=hint)
-    return [Finding(about="schema", is_fine=True, said=f"{stamp}; every table and column is there"), audit]
+    left = stranded(connection)
+    said = f"{left} transactions will never be driven again" if left else "nothing is forgotten"
+    hint = "restart the platform, and report it: this must not happen" if left else ""
+    forgotten = Finding(about="transactions", is_fine=not left, said=said, hint=hint)
+    schema = Finding(about="schema", is_fine=True, said=f"{stamp}; every table and column is there")
+    return [schema, audit, forgotten]
 
 
 def _secrets(entry: ConnectionEntry, store: secrets.Store) -> Finding:

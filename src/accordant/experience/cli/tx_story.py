@@ -7,11 +7,13 @@ import msgspec
 from rich.cells import cell_len
 from rich.text import Text
 
+from accordant.backbone.outbox import cloudevent_of
 from accordant.experience.cli.screen import Screen, age_text, clean, instant_text, money_text, style_of
 from accordant.experience.cli.tx_proof import LABELS
 from accordant.operations.proof import SYSTEMS
 from accordant.operations.timeline import Moment, timeline
 from accordant.operations.transactions import Story
+from accordant.wiring import FLOWS
 
 NOTICE = "tell "
 """How the names of notices begin: they say where something stands and change no business record."""
@@ -28,8 +30,10 @@ def as_json(story: Story) -> dict[str, Any]:
             one.update({name: msgspec.json.decode(one[name]) if one[name] else None for name in fields})
     for item in told["exceptions"]:
         item["detail"] = msgspec.json.decode(item["detail"])
-    if told["event"]:
+    if story.event is not None:
+        version = FLOWS.facts[story.event.type].version
         told["event"]["data"] = msgspec.json.decode(told["event"]["data"])
+        told["cloudevent"] = msgspec.json.decode(cloudevent_of(story.event, version=version).as_cloudevent())
     return {**told, "timeline": msgspec.to_builtins(timeline(story))}
 
 
