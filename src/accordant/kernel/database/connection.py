@@ -26,20 +26,24 @@ class Database:
         self.url = _checked(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _open(self.url)
+        # What the engine reads needs no common moment: neither BEGIN nor a ping goes before it.
+        self._reading = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="accordant-read")
 
     async def read(self, query: Callable[[Connection], Result]) -> Result:
         """Run a query in a reading thread; it sees everything committed before."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, query)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, query, self._reading)
 
     def read_now(self, query: Callable[[Connection], Result]) -> Result:
-        """Run a query in the calling thread.
+        """Run a query in the calling thread, in a transaction of its own, so that it may stream.
 
         Raises NotRead when the database cannot be asked now, Unstorable when it cannot hold what it is asked for.
         """
+        return self._ask(query, self.engine)
+
+    def _ask(self, query: Callable[[Connection], Result], engine: Engine) -> Result:
         try:
-            with self.engine.connect() as connection:
-                return query(connection)
+            return _twice(query, engine)
         except (OperationalError, PoolTimeout) as failed:
             raise NotRead(f"the database cannot be read: {failed}", detail={"cause": type(failed).__name__}) from failed
         except DataError as failed:
@@ -49,6 +53,18 @@ class Database:
         """Let running reads finish and close every connection."""
         self._readers.shutdown(wait=True)
         self.engine.dispose()
+
+
+def _twice(query: Callable[[Connection], Result], engine: Engine) -> Result:
+    """Ask; where the connection turns out to be dead, as after a restart of the server, ask on a new one."""
+    try:
+        with engine.connect() as connection:
+            return query(connection)
+    except OperationalError as failed:
+        if not failed.connection_invalidated:
+            raise
+        with engine.connect() as connection:
+            return query(connection)
 
 
 def durability(database: Database) -> str:
@@ -76,7 +92,7 @@ def _checked(url: str) -> URL:
 
 def _open(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
-        return create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        return create_engine(url, pool_size=8, max_overflow=8)
     # Lists of varying length make many distinct statements; a short memory for them keeps memory flat.
     settings = {"timeout": 30, "check_same_thread": False, "isolation_level": None, "cached_statements": 24}
     engine = create_engine(url, connect_args=settings)

@@ -62,8 +62,9 @@ def _array_type(column: Any) -> str:
 
 @lru_cache(maxsize=256)
 def _postgresql_insert(table: Table, replace: bool) -> str:
-    arrays = ", ".join(f"%s::{_array_type(column)}" for column in table.columns)
-    return _insert(table, replace) % f"SELECT * FROM unnest({arrays})"
+    # Binary parameters: escaping arrays as text costs eighteen times the CPU.
+    arrays = ", ".join(f"%b::{_array_type(column)}" for column in table.columns)
+    return _insert(table, replace).replace("%s", f"SELECT * FROM unnest({arrays})")
 
 
 @lru_cache(maxsize=1024)
