@@ -1,6 +1,8 @@
 """Opening the database: settings that make a commit durable, and reads that never block the writer."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -17,6 +19,7 @@ metadata = MetaData()
 """Every table of the platform; each room declares its own on it."""
 
 Result = TypeVar("Result")
+_WAL_TRIES = 500
 
 
 class Database:
@@ -98,14 +101,21 @@ def _open(url: URL) -> Engine:
     engine = create_engine(url, connect_args=settings)
 
     def durable(connection: Any, _record: Any) -> None:
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "busy_timeout=30000",
-            "temp_store=MEMORY",
-            "cache_size=-1000",
-        ):
+        _turn_to_wal(connection)
+        for pragma in ("synchronous=FULL", "busy_timeout=30000", "temp_store=MEMORY", "cache_size=-1000"):
             connection.execute(f"PRAGMA {pragma}")
 
     event.listen(engine, "connect", durable)
     return engine
+
+
+def _turn_to_wal(connection: Any) -> None:
+    """SQLite does not wait for a lock when it changes a new file's journal: whoever starts second tries again."""
+    for attempt in range(_WAL_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if attempt == _WAL_TRIES - 1:
+                raise
+            time.sleep(0.02)
