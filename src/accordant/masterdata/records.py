@@ -17,7 +17,7 @@ class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
     noun: str
     canonical_id: str
     version: int
-    """1, 2, 3 … without gaps."""
+    """Rises with every change; a subscription takes the number of the contract version that changed it."""
     body: str
     at_ms: int
     transaction_id: str

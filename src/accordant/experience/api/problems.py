@@ -80,7 +80,7 @@ def of_defect(request: Request[Any, Any, Any], error: Exception) -> Response[Pro
 def _said(error: HTTPException) -> str:
     extra: object = error.extra
     if isinstance(extra, list) and extra:
-        said: list[Any] = extra
+        said: list[Any] = extra  # Litestar types it as a list of anything
         return "; ".join(str(one.get("message", one)) if isinstance(one, dict) else str(one) for one in said)[:500]  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
     return str(error.detail)[:500]
 

@@ -23,6 +23,7 @@ class Verb(msgspec.Struct, frozen=True):
 class LazyGroup(TyperGroup):
     """A group whose members are named in a table; their modules are imported only to run them."""
 
+    # The methods below take typer.Context where typer's copy of click names its own: waived for that.
     verbs: dict[str, Verb] = {}  # noqa: RUF012 - filled once, by main
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # pyright: ignore[reportIncompatibleMethodOverride]
