@@ -38,6 +38,7 @@ from accordant.kernel.clock import Clock, SystemClock
 from accordant.kernel.database import Changes, Database, Writer
 from accordant.kernel.database.schema import prepare_schema
 from accordant.kernel.errors import Misconfigured
+from accordant.kernel.failpoints import around
 from accordant.kernel.settings import Settings
 from accordant.masterdata import crosswalk, identity, records
 from accordant.operations.exceptions import Desk, DeskParts
@@ -103,7 +104,8 @@ class Platform:
 
     async def start(self) -> None:
         """Begin, or go on where the last process ended. Raises Refused when another process owns the database."""
-        await asyncio.to_thread(prepare_schema, self.database, ROOMS_WITH_TABLES)
+        with around("schema.prepare"):
+            await asyncio.to_thread(prepare_schema, self.database, ROOMS_WITH_TABLES)
         self.place = place_of(
             self.database, engine=self.settings.engine, worker=f"{self.rng.getrandbits(48):x}", on_lost=self.failed.set
         )
@@ -226,12 +228,13 @@ class Platform:
 
     def _poller(self, name: str, connected: Connected, *, stream: Stream) -> Poller:
         async def keep(rows: Sequence[Row]) -> None:
-            await self.inbox.keep(
-                [
-                    Arrival(connection=name, stream=stream.name, delivery_id=row.delivery_id, body=row.body)
-                    for row in rows
-                ]
-            )
+            with around("poll.handover"):
+                await self.inbox.keep(
+                    [
+                        Arrival(connection=name, stream=stream.name, delivery_id=row.delivery_id, body=row.body)
+                        for row in rows
+                    ]
+                )
 
         async def load() -> str:
             return await self.database.read(lambda connection: _cursor(connection, name, stream=stream.name))
@@ -240,7 +243,7 @@ class Platform:
             changes = Changes()
             row = CursorRow(connection=name, stream=stream.name, cursor=cursor, at_ms=self.clock.now_ms())
             changes.put(cursor_table, row)
-            await self.writer.commit(changes)
+            await self.writer.commit(changes, at="poll.cursor")
 
         def failed(error: Exception, failures: int) -> None:
             log.warning("poll.failed", connection=name, stream=stream.name, failures=failures, error=str(error)[:300])
@@ -249,7 +252,8 @@ class Platform:
         return Poller(stream, connected.port, ports=ports, rng=self.rng)
 
     def _spawn(self, name: str, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)
+        with around("platform.worker"):
+            task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)
         task.add_done_callback(self._ended)
         self._tasks.append(task)
 

@@ -76,13 +76,13 @@ class Lanes:
         changes = Changes()
         changes.put(transaction_table, msgspec.structs.replace(row, **changed))
         lanes.wake(changes, row.lane)
-        await self.writer.commit(changes)
+        await self.writer.commit(changes, at="test")
 
     async def route(self, name: str, lane: str, seq: int) -> None:
         changes = Changes()
         changes.add(transaction_table, opened(name, lane, seq))
         lanes.wake(changes, lane)
-        await self.writer.commit(changes)
+        await self.writer.commit(changes, at="test")
         self.model.queue(name, lane, seq)
 
     async def act(self, action: str, dice: random.Random) -> None:
@@ -123,7 +123,7 @@ class Lanes:
     async def wake_all(self) -> None:
         changes = Changes()
         waits.wake_sleepers(changes, 10)
-        await self.writer.commit(changes)
+        await self.writer.commit(changes, at="test")
         woken = self.model.at("asleep")
         for name in woken:
             self.model.place[name] = "queued"

@@ -6,7 +6,7 @@ import pytest
 
 from accordant.experience.cli.client import address_of
 from accordant.experience.cli.reading import settings_of
-from accordant.experience.launch.state import Address, write_private
+from accordant.launch.state import Address, write_private
 
 URL = "postgresql://accordant:hush@db.example/accordant"
 

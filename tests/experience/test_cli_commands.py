@@ -120,7 +120,7 @@ def test_doctor_names_everything_that_is_wrong_and_every_assumption(state: Path)
 
 
 def test_doctor_is_content_where_everything_answers(state: Path) -> None:
-    from accordant.experience.launch.state import prepare
+    from accordant.launch.state import prepare
 
     prepare(state)
     with running(state) as url, socket.socket() as listening:

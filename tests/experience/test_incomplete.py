@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import select
 
 from accordant.backbone.rows import exception_table
-from accordant.experience.launch.progress import Progress, read_progress
-from accordant.experience.launch.run import Plan
-from accordant.experience.launch.standing import Standing
-from accordant.experience.launch.story import prepare_company
 from accordant.kernel.database import Database
 from accordant.kernel.settings import settings_for
+from accordant.launch.progress import Progress, read_progress
+from accordant.launch.run import Plan
+from accordant.launch.standing import Standing
+from accordant.launch.story import prepare_company
 from tests.experience.company import ACCOUNT, deal
 
 REFUSED = {"faults": [{"kind": "error_before_apply", "operation": "organization.upsert", "status": 422}]}

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import select
 
 from accordant.backbone.rows import effect_table, exception_table, transaction_table
-from accordant.experience.launch.run import Plan
-from accordant.experience.launch.standing import Standing
-from accordant.experience.launch.story import prepare_company
 from accordant.kernel.database import Database
 from accordant.kernel.settings import settings_for
+from accordant.launch.run import Plan
+from accordant.launch.standing import Standing
+from accordant.launch.story import prepare_company
 from tests.experience.company import ACCOUNT, deal
 
 LIES_ONCE = {"faults": [{"kind": "ok_without_apply", "operation": "subscription.create", "count": 1}]}

@@ -186,11 +186,11 @@ class RefusingWriter:
         self._writer = writer
         self._taken = 0
 
-    async def commit(self, changes: Changes) -> Committed:
+    async def commit(self, changes: Changes, *, at: str) -> Committed:
         self._taken += 1
         if self._taken > 1:
             raise OSError("the disk is full")
-        return await self._writer.commit(changes)
+        return await self._writer.commit(changes, at="test")
 
 
 async def test_when_the_database_refuses_the_file_is_put_back(storage: Storage, folder: Path) -> None:

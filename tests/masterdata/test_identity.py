@@ -201,7 +201,7 @@ async def test_what_is_stored_is_recognised(storage: Storage) -> None:
     for row in (*identity_rows("t", "A", marks=first), *identity_rows("t", "B", marks=second), *foreign):
         changes.add(identity_table, row)
         changes.add(identity_table, row)
-    await storage.writer.commit(changes)
+    await storage.writer.commit(changes, at="test")
 
     def seen(asked: Marks, tenant: str = "t") -> tuple[KnownCustomer, ...]:
         return storage.database.read_now(lambda c: known_customers(c, tenant, marks=asked))

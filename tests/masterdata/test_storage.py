@@ -31,7 +31,7 @@ async def add(storage: Storage, *rows: CrosswalkRow) -> None:
     changes = Changes()
     for row in rows:
         changes.add(crosswalk_table, row)
-    await storage.writer.commit(changes)
+    await storage.writer.commit(changes, at="test")
 
 
 async def test_both_directions_are_known(storage: Storage) -> None:
@@ -92,7 +92,7 @@ async def test_the_newest_version_is_the_highest_number_not_the_last_written(sto
     for n in (1, 10, 2, 9):
         changes.add(record_table, version("a", n))
     changes.add(record_table, version("b", 1))
-    await storage.writer.commit(changes)
+    await storage.writer.commit(changes, at="test")
 
     def ask(connection) -> None:
         assert latest(connection, "t", noun="contract", canonical_id="a") == version("a", 10)
@@ -111,7 +111,7 @@ async def test_a_version_once_written_is_kept(storage: Storage) -> None:
     for body in ("first", "second"):
         changes = Changes()
         changes.add(record_table, version("a", 1, body))
-        await storage.writer.commit(changes)
+        await storage.writer.commit(changes, at="test")
     found = storage.database.read_now(lambda c: latest(c, "t", noun="contract", canonical_id="a"))
     assert found is not None
     assert found.body == "first"

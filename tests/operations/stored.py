@@ -44,7 +44,7 @@ class Storage:
             changes.put(_TABLES[type(row)], row)
         for entry in audit:
             record(changes, entry)
-        await self.writer.commit(changes)
+        await self.writer.commit(changes, at="test")
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ async def audited(database: Database, writer: Writer) -> Database:
         changes = Changes()
         entry = AuditEntry(at_ms=n, tenant="t", correlation_id="c", action="a.done", subject=f"s{n}", detail={"n": n})
         record(changes, entry)
-        await writer.commit(changes)
+        await writer.commit(changes, at="test")
     return database
 
 

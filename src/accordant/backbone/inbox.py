@@ -52,7 +52,7 @@ class Inbox:
         changes = Changes()
         for row in rows:
             changes.add(inbox_table, row)
-        committed = await self._writer.commit(changes)
+        committed = await self._writer.commit(changes, at="inbox.keep")
         first = {row.message_id: row for row in reversed(rows)}
         new = [committed.is_new(inbox_table, row.message_id) and first[row.message_id] is row for row in rows]
         if any(new):

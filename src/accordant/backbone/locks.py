@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from accordant.kernel.database import Database, NotRead
+from accordant.kernel.failpoints import around
 from accordant.kernel.ids import digest
 
 _ASK_AGAIN_S = 0.03
@@ -97,7 +98,8 @@ class AdvisoryLocks:
     async def open(self) -> None:
         """Connect, and keep watch over the connection."""
         await self._run(self._connect)
-        self._watch = asyncio.get_running_loop().create_task(self._keep_watch(), name="locks")
+        with around("locks.watch"):
+            self._watch = asyncio.get_running_loop().create_task(self._keep_watch(), name="locks")
 
     async def close(self) -> None:
         """Drop every lock."""
@@ -129,7 +131,8 @@ class AdvisoryLocks:
             return self._connection.exec_driver_sql(f"SELECT {function}({key})").scalar_one()
 
         try:
-            return await self._run(ask)
+            with around("locks.ask"):
+                return await self._run(ask)
         except (SQLAlchemyError, AttributeError) as failed:
             self._on_lost()
             raise NotRead("the connection that holds this worker's locks was lost; the worker ends") from failed
@@ -144,7 +147,8 @@ class AdvisoryLocks:
                 return
 
     async def _run(self, work: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        with around("locks.run"):
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _connect(self) -> None:
         self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")

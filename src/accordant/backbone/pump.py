@@ -22,6 +22,7 @@ from accordant.governance.estate import Estate
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Unstorable, Writer
 from accordant.kernel.errors import AccordantError, Terminal
+from accordant.kernel.failpoints import around
 
 log = structlog.get_logger("pump")
 _BATCH = 256
@@ -78,7 +79,8 @@ class Pump:
 
     async def step(self) -> int:
         """Publish one batch; returns how many messages were handled."""
-        rows = await self._parts.database.read(lambda connection: unread(connection, _BATCH))
+        with around("pump.read"):
+            rows = await self._parts.database.read(lambda connection: unread(connection, _BATCH))
         if not rows:
             return 0
         try:
@@ -95,7 +97,7 @@ class Pump:
         except Unstorable as problem:
             changes = Changes()
             self._quarantine(changes, row, problem=problem)
-            await self._parts.writer.commit(changes)
+            await self._parts.writer.commit(changes, at="pump.quarantine")
 
     async def _publish_all(self, rows: Sequence[MessageRow]) -> None:
         understood = [(row, self._translate(row)) for row in rows]
@@ -113,7 +115,7 @@ class Pump:
                 )
             marks = read
             changes.include(mine)
-        await self._parts.writer.commit(changes)
+        await self._parts.writer.commit(changes, at="pump.publish")
 
     def _translate(self, row: MessageRow) -> "list[Told] | Ignored | AccordantError":
         try:

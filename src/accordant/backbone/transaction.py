@@ -211,7 +211,7 @@ class Transaction:
             changes = Changes()
             memo = self._memo(COMPENSATING, "compensating", result=reason)
             self._remember(memo, changes=changes, post=False)
-            await self._tools.writer.commit(changes)
+            await self._tools.writer.commit(changes, at="flow.compensate")
             self.replaying = True
 
     async def undo(self, one: Undoable) -> None:
@@ -281,7 +281,7 @@ class Transaction:
             )
         self._memos[memo.name] = memo
         if post:
-            self._tools.writer.post(changes)
+            self._tools.writer.post(changes, at="flow.remember")
 
 
 @lru_cache(maxsize=256)

@@ -18,6 +18,7 @@ from accordant.connector.capabilities import Row, Stream
 from accordant.connector.retry import full_jitter_s
 from accordant.kernel.clock import parse_utc_ms, utc_text
 from accordant.kernel.errors import Misconfigured, Retryable
+from accordant.kernel.failpoints import around
 
 REMEMBERED_MAX = 10_000
 BACK_OFF_S_MAX = 60.0
@@ -74,7 +75,8 @@ class Poller:
 
     async def poll_once(self, stop: asyncio.Event | None = None) -> int:
         """One pass from the cursor to the end; how many rows were kept. Interrupted by `stop` the cursor stays."""
-        cursor = await self._ports.load_cursor()
+        with around("poll.begin"):
+            cursor = await self._ports.load_cursor()
         pages = self._stream.poll(self._client, self._since(cursor))
         newest = cursor
         kept = 0
@@ -103,7 +105,8 @@ class Poller:
                 fresh[mark] = row
         if not fresh:
             return 0
-        await self._ports.keep(list(fresh.values()))
+        with around("poll.keep"):
+            await self._ports.keep(list(fresh.values()))
         for mark in fresh:
             self._kept[mark] = None
         while len(self._kept) > self._remembered_max:

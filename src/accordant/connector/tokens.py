@@ -20,6 +20,7 @@ from accordant.connector.exchange import Answer
 from accordant.connector.retry import retry_after_s
 from accordant.connector.signin import Wire, attached, credentials_refused, required
 from accordant.kernel.errors import AccordantError, Misconfigured, RateLimited, Unavailable
+from accordant.kernel.failpoints import around
 
 AHEAD_S = 60.0
 """A token is renewed this long before its end, or in the last fifth of a short life."""
@@ -54,7 +55,8 @@ class _TokenAuth:
         if held is not None and now_s < held.renew_at_s:
             return held.headers
         if self._renewal is None:
-            self._renewal = asyncio.create_task(self._renew())
+            with around("signin.renew"):
+                self._renewal = asyncio.create_task(self._renew())
             self._renewal.add_done_callback(self._renewed)
         if held is not None and now_s < held.ends_at_s:
             return held.headers

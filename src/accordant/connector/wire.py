@@ -17,6 +17,7 @@ from accordant.connector.capabilities import ConnectionSettings
 from accordant.connector.exchange import Answer, Request
 from accordant.kernel.clock import Clock
 from accordant.kernel.errors import Misconfigured, Unavailable
+from accordant.kernel.failpoints import around
 
 RESPONSE_BYTES_MAX = 8 << 20
 CONNECT_S_MAX = 5.0
@@ -107,24 +108,25 @@ class Line:
         elif request.content_type:
             headers["Content-Type"] = request.content_type
         try:
-            async with self._session.request(
-                request.method,
-                target.url,
-                data=request.body or None,
-                headers=headers,
-                allow_redirects=False,
-                timeout=self._timeout,
-            ) as response:
-                body = await _read(response, target)
-                return Answer(
-                    status=response.status,
-                    headers={name.lower(): value for name, value in response.headers.items()},
-                    body=body,
-                    request_sha256=target.sha256,
-                    response_sha256=sha256(body).hexdigest(),
-                    wrote=wrote,
-                    hidden=(self._credentials, signed),
-                )
+            with around("vendor.request"):
+                async with self._session.request(
+                    request.method,
+                    target.url,
+                    data=request.body or None,
+                    headers=headers,
+                    allow_redirects=False,
+                    timeout=self._timeout,
+                ) as response:
+                    body = await _read(response, target)
+                    return Answer(
+                        status=response.status,
+                        headers={name.lower(): value for name, value in response.headers.items()},
+                        body=body,
+                        request_sha256=target.sha256,
+                        response_sha256=sha256(body).hexdigest(),
+                        wrote=wrote,
+                        hidden=(self._credentials, signed),
+                    )
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             raise Lost(f"cannot connect ({type(error).__name__})", sent=False) from None
         except TimeoutError:

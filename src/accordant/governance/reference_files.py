@@ -12,6 +12,7 @@ from accordant.governance.estate import ReferenceRow
 from accordant.governance.likeness import did_you_mean
 from accordant.governance.problems import File, Place
 from accordant.governance.reference_rules import ATTRIBUTE_NAME, COLUMNS, faults
+from accordant.kernel.failpoints import around
 
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -81,11 +82,13 @@ def replace_file(path: Path, content: bytes) -> None:
     with temporary.open("wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        with around("reference.file"):
+            os.fsync(file.fileno())
     temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        with around("reference.folder"):
+            os.fsync(folder)
     finally:
         os.close(folder)
 

@@ -200,7 +200,9 @@ class EstateStore:
         record(changes, entry)
         # Asked before as well as seen afterwards, so that the audit tells of no change that was not made.
         is_free = await self._database.read(_newest_n) < estate.version
-        if not is_free or not (await self._writer.commit(changes)).is_new(estate_version_table, estate.version):
+        if not is_free or not (await self._writer.commit(changes, at="estate.version")).is_new(
+            estate_version_table, estate.version
+        ):
             raise Refused(
                 f"version {estate.version} of the estate was made by another process in the meantime",
                 code="estate.changed_meanwhile",

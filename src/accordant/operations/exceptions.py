@@ -124,7 +124,7 @@ class Desk:
                 close_item(changes, item, actor=actor, at_ms=self._parts.clock.now_ms(), state="released")
                 released += 1
             if changes:
-                await self._parts.writer.commit(changes)
+                await self._parts.writer.commit(changes, at="desk.release")
 
         await self._parts.engine.alone([item.transaction_id for item in items if item.transaction_id], act)
         self._reread()

@@ -131,7 +131,7 @@ class Replays:
                 record(changes, _replayed_message(row, actor=actor, at_ms=now))
         for item in items:
             close_item(changes, item, actor=actor, at_ms=now, state="released")
-        await self._parts.writer.commit(changes)
+        await self._parts.writer.commit(changes, at="replay.messages")
         self._parts.reread()
         return planned
 
@@ -148,7 +148,7 @@ class Replays:
                     lanes.wake(changes, row.lane)
                     record(changes, _replayed_transaction(row, actor=actor, at_ms=now))
             if changes:
-                await self._parts.writer.commit(changes)
+                await self._parts.writer.commit(changes, at="replay.transactions")
 
         await self._parts.engine.alone(ids, act)
         return planned

@@ -17,6 +17,7 @@ from accordant.backbone.exceptions import entry_about
 from accordant.backbone.rows import ExceptionRow, exception_table
 from accordant.kernel.clock import Clock, utc_text
 from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.failpoints import around
 from accordant.telemetry.audit import record
 
 log = structlog.get_logger("telling")
@@ -92,13 +93,14 @@ class Teller:
             by_cause.setdefault(item.cause_group, []).append(item)
         changes = Changes()
         for same_cause in by_cause.values():
-            await asyncio.to_thread(self._channel.send, self._notice(same_cause))
+            with around("owner.notice"):
+                await asyncio.to_thread(self._channel.send, self._notice(same_cause))
             for item in same_cause:
                 changes.follow_up("owner_told", item.exception_id)
                 detail = {"owner": item.owner, "channel": self._channel.name, "cause": item.cause_group}
                 record(changes, entry_about(item, "owner.told", at_ms=self._clock.now_ms(), detail=detail))
         if changes:
-            await self._writer.commit(changes)
+            await self._writer.commit(changes, at="owner.told")
         return len(items)
 
     def _notice(self, items: Sequence[ExceptionRow]) -> Notice:

@@ -18,6 +18,7 @@ from accordant.governance.policies import Policies
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, Database, Writer
 from accordant.kernel.errors import AccordantError, Retryable, Terminal, Unavailable, Unknown
+from accordant.kernel.failpoints import around
 from accordant.kernel.ids import digest
 from accordant.operations.written import (
     Batch,
@@ -114,7 +115,8 @@ class Verifier:
 
     async def _read_back(self, system: str, kind: str, *, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         try:
-            return await self._ports[system].read_back(kind, refs)
+            with around("readback.read"):
+                return await self._ports[system].read_back(kind, refs)
         except (Retryable, Unknown):
             raise
         except Exception as failed:  # a refusal, or a bug of the mapping: it must not end the platform
@@ -139,7 +141,7 @@ class Verifier:
         for one in (*fits, *proved):
             self._settle(changes, one, row=batch.rows[one.transaction_id], held=held.get(one.native_id))
         if changes:
-            await self._writer.commit(changes)
+            await self._writer.commit(changes, at="readback.settle")
         for one in (*fits, *proved):
             suspects.pop(suspect_of(one), None)
         await self._supersede(overtaken, suspects)
@@ -151,7 +153,7 @@ class Verifier:
             note = "a later effect changed the record"
             changes.put(effect_table, _replace(one, checked="superseded", checked_at_ms=now, check_note=note))
         if changes:
-            await self._writer.commit(changes)
+            await self._writer.commit(changes, at="readback.supersede")
         for one in effects:
             suspects.pop(suspect_of(one), None)
 

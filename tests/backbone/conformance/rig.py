@@ -171,7 +171,7 @@ class Rig:
         event = event_of(message, told, fact=fact, occurrence="1", at_ms=self.clock.now_ms())
         changes = Changes()
         opened = Router(self.flows, clock=self.clock).route(changes, event, fact=fact, estate_version=max(self.estates))
-        await self.writer.commit(changes)
+        await self.writer.commit(changes, at="test")
         self.engine.nudge()
         return opened[0].transaction_id if opened else ""
 

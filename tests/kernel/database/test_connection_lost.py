@@ -51,7 +51,7 @@ class Breaking:
 async def test_a_connection_lost_around_a_statement(
     database: Database, writer: Writer, monkeypatch: pytest.MonkeyPatch, *, at: str, after: bool
 ) -> None:
-    await writer.commit(audited(add("before"), "before"))
+    await writer.commit(audited(add("before"), "before"), at="test")
     session: WritingSession = writer._session
     real, left = session._connect, [1]
 
@@ -74,13 +74,13 @@ async def test_a_connection_lost_around_a_statement(
 
     monkeypatch.setattr(session, "_connect", connect)
     told = await asyncio.wait_for(
-        asyncio.gather(*(writer.commit(audited(add(f"tx{n}"), f"tx{n}")) for n in range(3))), 20
+        asyncio.gather(*(writer.commit(audited(add(f"tx{n}"), f"tx{n}"), at="test") for n in range(3))), 20
     )
     assert all(one.is_new(memo_table, f"tx{n}") for n, one in enumerate(told))
     assert sorted(memos(database)) == ["before", "tx0", "tx1", "tx2"]
     assert [n for n, _ in audit_of(database)] == [1, 2, 3, 4]
     assert database.read_now(verify_chain).valid
-    await writer.commit(audited(put("after"), "after"))
+    await writer.commit(audited(put("after"), "after"), at="test")
     assert database.read_now(verify_chain).entries == 5
 
 
@@ -99,7 +99,7 @@ async def test_backends_ended_at_random_moments_lose_and_double_nothing(database
     killer = asyncio.create_task(kill_now_and_then())
     for start in range(0, 400, 40):
         told = await asyncio.gather(
-            *(writer.commit(audited(add(f"tx{n}"), f"tx{n}")) for n in range(start, start + 40))
+            *(writer.commit(audited(add(f"tx{n}"), f"tx{n}"), at="test") for n in range(start, start + 40))
         )
         assert all(one.is_new(memo_table, f"tx{start + n}") for n, one in enumerate(told))
         await asyncio.sleep(0.02)

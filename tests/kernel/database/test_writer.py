@@ -20,21 +20,21 @@ TOO_LARGE = 2**70
 
 
 async def test_what_waits_together_is_committed_together(database: Database, writer: Writer) -> None:
-    await asyncio.gather(*(writer.commit(put(f"s{n}")) for n in range(500)))
+    await asyncio.gather(*(writer.commit(put(f"s{n}"), at="test") for n in range(500)))
     assert len(cursors(database)) == 500
     assert writer.commits <= 3
     assert writer.rows == 500
 
 
 async def test_of_a_key_put_twice_in_one_group_the_last_stays(database: Database, writer: Writer) -> None:
-    await asyncio.gather(*(writer.commit(put("s", str(n))) for n in range(20)))
+    await asyncio.gather(*(writer.commit(put("s", str(n)), at="test") for n in range(20)))
     assert cursors(database) == {"s": "19"}
 
 
 async def test_a_row_added_twice_in_one_group_is_new_for_the_first_only(database: Database, writer: Writer) -> None:
-    told = await asyncio.gather(*(writer.commit(add("tx", result=str(n))) for n in range(3)))
+    told = await asyncio.gather(*(writer.commit(add("tx", result=str(n)), at="test") for n in range(3)))
     assert [one.is_new(memo_table, "tx") for one in told] == [True, False, False]
-    again = await writer.commit(add("tx", result="later"))
+    again = await writer.commit(add("tx", result="later"), at="test")
     assert not again.is_new(memo_table, "tx")
     assert memos(database) == {"tx": "0"}
 
@@ -42,13 +42,13 @@ async def test_a_row_added_twice_in_one_group_is_new_for_the_first_only(database
 async def test_added_and_put_in_one_group_leaves_what_was_put(database: Database, writer: Writer) -> None:
     changes = add("tx", result="added")
     changes.put_rows.append((memo_table, ("tx", "step", 1, "check", "", "put", 1)))
-    assert (await writer.commit(changes)).is_new(memo_table, "tx")
+    assert (await writer.commit(changes, at="test")).is_new(memo_table, "tx")
     assert memos(database) == {"tx": "put"}
 
 
 async def test_what_cannot_be_stored_fails_alone(database: Database, writer: Writer) -> None:
-    good = [writer.commit(audited(put(f"s{n}"), f"s{n}")) for n in range(3)]
-    bad = writer.commit(audited(put("bad", at_ms=TOO_LARGE), "bad"))
+    good = [writer.commit(audited(put(f"s{n}"), f"s{n}"), at="test") for n in range(3)]
+    bad = writer.commit(audited(put("bad", at_ms=TOO_LARGE), "bad"), at="test")
     answers = await asyncio.gather(good[0], bad, *good[1:], return_exceptions=True)
     assert isinstance(answers[1], Unstorable)
     assert sorted(cursors(database)) == ["s0", "s1", "s2"]
@@ -60,31 +60,31 @@ async def test_a_change_that_cannot_be_stored_leaves_nothing_of_itself(database:
     changes = put("half")
     changes.put_rows.extend(put("bad", at_ms=TOO_LARGE).put_rows)
     with pytest.raises(Unstorable):
-        await writer.commit(changes)
+        await writer.commit(changes, at="test")
     assert cursors(database) == {}
-    await writer.commit(put("after"))
+    await writer.commit(put("after"), at="test")
     assert cursors(database) == {"after": "1"}
 
 
 async def test_a_nul_is_refused_only_where_the_database_has_no_place_for_it(database: Database, writer: Writer) -> None:
-    outcome = (await asyncio.gather(writer.commit(put("s", "a\0b")), return_exceptions=True))[0]
+    outcome = (await asyncio.gather(writer.commit(put("s", "a\0b"), at="test"), return_exceptions=True))[0]
     assert isinstance(outcome, Unstorable) is not database.is_sqlite
 
 
 async def test_what_is_posted_is_written_before_what_is_committed_later(database: Database, writer: Writer) -> None:
-    writer.post(put("s", "posted"))
-    await writer.commit(put("s", "committed"))
+    writer.post(put("s", "posted"), at="test")
+    await writer.commit(put("s", "committed"), at="test")
     assert cursors(database) == {"s": "committed"}
 
 
 async def test_stopping_writes_what_waits_and_answers_everybody(database: Database, writer: Writer) -> None:
-    waiting = [asyncio.create_task(writer.commit(put(f"s{n}"))) for n in range(50)]
+    waiting = [asyncio.create_task(writer.commit(put(f"s{n}"), at="test")) for n in range(50)]
     await asyncio.sleep(0)
     await asyncio.wait_for(writer.stop(), 10)
     await asyncio.gather(*waiting)
     assert len(cursors(database)) == 50
     with pytest.raises(NotCommitted, match="stopped"):
-        await writer.commit(put("late"))
+        await writer.commit(put("late"), at="test")
 
 
 async def test_follow_ups_run_once_for_each_parameter_in_their_own_order(database: Database) -> None:
@@ -97,25 +97,25 @@ async def test_follow_ups_run_once_for_each_parameter_in_their_own_order(databas
     changes = put("s", "")
     for name in ("second", "first", "second"):
         changes.follow_up(name, "s")
-    assert (await one.commit(changes)).followed_up == 2
+    assert (await one.commit(changes, at="test")).followed_up == 2
     assert cursors(database) == {"s": "ab"}
     unknown = Changes()
     unknown.follow_up("third", "s")
     with pytest.raises(Unstorable, match="third"):
-        await one.commit(unknown)
+        await one.commit(unknown, at="test")
     await one.stop()
 
 
 async def test_the_audit_is_numbered_across_groups_failures_and_restarts(database: Database, writer: Writer) -> None:
-    await writer.commit(audited(put("a"), "a"))
+    await writer.commit(audited(put("a"), "a"), at="test")
     with pytest.raises(Unstorable):
-        await writer.commit(audited(put("bad", at_ms=TOO_LARGE), "bad"))
-    await asyncio.gather(*(writer.commit(audited(put(f"s{n}"), f"s{n}")) for n in range(5)))
+        await writer.commit(audited(put("bad", at_ms=TOO_LARGE), "bad"), at="test")
+    await asyncio.gather(*(writer.commit(audited(put(f"s{n}"), f"s{n}"), at="test") for n in range(5)))
     await writer.stop()
     chain = database.read_now(lambda c: continue_chain(c, "test"))
     later = Writer(database, chain=chain, follow_ups={})
     later.start()
-    await later.commit(audited(put("z"), "z"))
+    await later.commit(audited(put("z"), "z"), at="test")
     await later.stop()
     assert [n for n, _ in audit_of(database)] == list(range(1, 8))
     assert database.read_now(verify_chain).valid
@@ -126,9 +126,9 @@ async def test_a_second_writer_of_the_same_audit_segment_is_noticed(database: Da
     stranger.start()
     lost = list[BaseException]()
     stranger.on_lost = lost.append
-    await writer.commit(audited(put("a"), "ours"))
+    await writer.commit(audited(put("a"), "ours"), at="test")
     with pytest.raises(StorageLost, match="another process"):
-        await stranger.commit(audited(put("b"), "theirs"))
+        await stranger.commit(audited(put("b"), "theirs"), at="test")
     await stranger.stop()
     assert len(lost) == 1
     assert audit_of(database) == [(1, "ours")]
@@ -154,16 +154,16 @@ def full(database: Database, session: WritingSession) -> Callable[[], None]:
 
 
 async def test_a_full_disk_refuses_everybody_at_once_and_is_survived(database: Database, writer: Writer) -> None:
-    await writer.commit(put("before"))
+    await writer.commit(put("before"), at="test")
     loop = asyncio.get_running_loop()
     session, thread = writer._session, writer._thread
     room = await loop.run_in_executor(thread, full, database, session)
-    large = [writer.commit(audited(put(f"s{n}", "x" * 9000), f"s{n}")) for n in range(40)]
+    large = [writer.commit(audited(put(f"s{n}", "x" * 9000), f"s{n}"), at="test") for n in range(40)]
     answers = await asyncio.wait_for(asyncio.gather(*large, return_exceptions=True), 10)
     assert {type(one) for one in answers} == {NotCommitted}
     assert list(cursors(database)) == ["before"]
     await loop.run_in_executor(thread, room)
-    await writer.commit(audited(put("after"), "after"))
+    await writer.commit(audited(put("after"), "after"), at="test")
     assert audit_of(database) == [(1, "after")]
 
 
@@ -174,7 +174,7 @@ async def test_a_database_that_may_only_be_read_refuses(database: Database, writ
     connection: Any = await loop.run_in_executor(thread, session._connect)
     await loop.run_in_executor(thread, lambda: connection.cursor().execute(setting))
     with pytest.raises(NotCommitted):
-        await writer.commit(put("s"))
+        await writer.commit(put("s"), at="test")
     assert cursors(database) == {}
 
 
@@ -190,12 +190,12 @@ async def test_a_disk_that_fails_ends_everything(
     lost = list[BaseException]()
     writer.on_lost = lost.append
     monkeypatch.setattr(writer._session, "_write_once", fail)
-    answers = await asyncio.gather(*(writer.commit(put(f"s{n}")) for n in range(3)), return_exceptions=True)
+    answers = await asyncio.gather(*(writer.commit(put(f"s{n}"), at="test") for n in range(3)), return_exceptions=True)
     assert {type(one) for one in answers} == {StorageLost}
     assert len(lost) == 1
     with pytest.raises(StorageLost):
-        await writer.commit(put("later"))
-    writer.post(put("later"))
+        await writer.commit(put("later"), at="test")
+    writer.post(put("later"), at="test")
     await asyncio.wait_for(writer.stop(), 5)
 
 
@@ -212,7 +212,7 @@ async def test_many_writers_of_many_tables_leave_every_row(database: Database, w
     async def work(n: int) -> None:
         changes = add(f"tx{n}")
         changes.include(put(f"s{n % 7}", str(n)))
-        await writer.commit(audited(changes, f"tx{n}"))
+        await writer.commit(audited(changes, f"tx{n}"), at="test")
 
     await asyncio.gather(*(work(n) for n in range(300)))
     assert count_of(database, memo_table) == 300

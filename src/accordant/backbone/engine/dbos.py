@@ -24,6 +24,7 @@ from accordant.backbone.engine.port import Drive
 from accordant.backbone.rows import transaction_table
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Database, NotCommitted, NotRead, StorageLost, Writer
+from accordant.kernel.failpoints import around
 
 log = structlog.get_logger("engine")
 QUEUE = "accordant-drives"
@@ -96,8 +97,10 @@ class DbosEngine:
     async def start(self) -> None:
         await self._locks.open()
         _running[QUEUE] = self
-        await asyncio.to_thread(self._launch)
-        self._task = self.loop.create_task(self._sweep(), name="sweep")
+        with around("dbos.start"):
+            await asyncio.to_thread(self._launch)
+        with around("dbos.sweep"):
+            self._task = self.loop.create_task(self._sweep(), name="sweep")
 
     async def stop(self) -> None:
         self._stopping = True
@@ -105,7 +108,8 @@ class DbosEngine:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.gather(*self._driving.values())
-        await asyncio.to_thread(DBOS.destroy)
+        with around("dbos.stop"):
+            await asyncio.to_thread(DBOS.destroy)
         _running.pop(QUEUE, None)
         await self._locks.close()
 
@@ -152,7 +156,8 @@ class DbosEngine:
             due = await self._database.read(lambda connection: one_due(connection, name))
             if due is None or due.row.due_rank is None:
                 return "not due"
-            await self._drive(due)
+            with around("dbos.drive"):
+                await self._drive(due)
             self.driven += 1
             return "driven"
         finally:
@@ -185,7 +190,8 @@ class DbosEngine:
                 asked = self._asked[name] = _Asked(drives, now_s)
             elif now_s - asked.at_s < _ASK_AGAIN_S:
                 continue
-            await asyncio.to_thread(self._ask, name, asked, rank=rank)
+            with around("dbos.ask"):
+                await asyncio.to_thread(self._ask, name, asked, rank=rank)
             asked.at_s = now_s
 
     def _ask(self, name: str, asked: _Asked, *, rank: int) -> None:
@@ -200,7 +206,7 @@ class DbosEngine:
                 return
             asked.times += 1
         priority = max(1, min(rank // _PRIORITY_UNIT_MS, 2**31 - 1))
-        with SetWorkflowID(workflow_id), SetEnqueueOptions(priority=priority):
+        with SetWorkflowID(workflow_id), SetEnqueueOptions(priority=priority), around("dbos.enqueue"):
             DBOS.enqueue_workflow(QUEUE, drive_once, name)
 
     def _launch(self) -> None:
@@ -218,7 +224,8 @@ class DbosEngine:
             "enable_otlp": False,
         }
         DBOS(config=config)
-        DBOS.launch()
+        with around("dbos.launch"):
+            DBOS.launch()
         DBOS.register_queue(
             QUEUE,
             worker_concurrency=self.in_flight_max,

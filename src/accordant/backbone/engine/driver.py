@@ -213,7 +213,7 @@ class Driver:
         changes.put(transaction_table, row)
         if action:
             record(changes, _entry(row, action, at_ms=now, detail=detail or {}))
-        await self._tools.writer.commit(changes)
+        await self._tools.writer.commit(changes, at="drive.end")
 
 
 def _entry(row: TransactionRow, action: str, *, at_ms: int, detail: dict[str, Any]) -> AuditEntry:

@@ -85,7 +85,7 @@ async def wake_sleepers(database: Database, writer: Writer, *, clock: Clock) -> 
         return False
     changes = Changes()
     waits.wake_sleepers(changes, now)
-    await writer.commit(changes)
+    await writer.commit(changes, at="engine.wake")
     return True
 
 

@@ -16,6 +16,7 @@ from accordant.backbone.engine.ownership import Ownership
 from accordant.backbone.engine.port import Drive, Due
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Database, NotCommitted, NotRead, StorageLost, Writer
+from accordant.kernel.failpoints import around
 
 log = structlog.get_logger("engine")
 _SWEEP_EVERY_S = 0.25
@@ -52,10 +53,11 @@ class Journal:
     async def start(self) -> None:
         await self._ownership.take()
         loop = asyncio.get_running_loop()
-        self._tasks = [
-            loop.create_task(self._dispatch(), name="dispatch"),
-            loop.create_task(self._sweep(), name="sweep"),
-        ]
+        with around("journal.start"):
+            self._tasks = [
+                loop.create_task(self._dispatch(), name="dispatch"),
+                loop.create_task(self._sweep(), name="sweep"),
+            ]
 
     async def stop(self) -> None:
         self._stopping = True
@@ -109,7 +111,8 @@ class Journal:
             name = due.row.transaction_id
             if name in self._driving or name in self._reserved:
                 continue
-            task = asyncio.get_running_loop().create_task(self._drive_one(due))
+            with around("journal.dispatch"):
+                task = asyncio.get_running_loop().create_task(self._drive_one(due))
             self._driving[name] = task
 
     async def _wait_for_work(self) -> None:
@@ -127,9 +130,10 @@ class Journal:
         self._stale = False
         commands = self._commands_done
         leave_out = frozenset(self._driving) | self._reserved
-        page = await self._database.read(
-            lambda connection: due_page(connection, limit=self.window, leave_out=leave_out)
-        )
+        with around("journal.refill"):
+            page = await self._database.read(
+                lambda connection: due_page(connection, limit=self.window, leave_out=leave_out)
+            )
         if commands != self._commands_done:  # a command changed rows while they were being read: read them again
             self._stale = True
             return
@@ -139,7 +143,8 @@ class Journal:
     async def _drive_one(self, due: Due) -> None:
         name = due.row.transaction_id
         try:
-            await self._drive(due)
+            with around("journal.drive"):
+                await self._drive(due)
             self.driven += 1
         except (NotCommitted, NotRead) as refused:
             log.warning("drive.not_committed", transaction_id=name, error=str(refused))

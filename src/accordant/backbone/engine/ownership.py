@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from accordant.kernel.database import Database
 from accordant.kernel.errors import Refused
+from accordant.kernel.failpoints import around
 from accordant.kernel.ids import digest
 
 
@@ -55,7 +56,8 @@ class _FileLock:
             return
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with around("owner.lock"):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as refused:
             os.close(file)
             raise _taken(self._path.name) from refused
@@ -81,12 +83,14 @@ class _AdvisoryLock:
         if self._connection is not None:
             return
         self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        got = self._connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({self._key})").scalar_one()
+        with around("owner.advise"):
+            got = self._connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({self._key})").scalar_one()
         if not got:
             self._connection.close()
             self._connection = None
             raise _taken("advisory lock")
-        self._watch = asyncio.get_running_loop().create_task(self._keep_watch(), name="owner")
+        with around("owner.watch"):
+            self._watch = asyncio.get_running_loop().create_task(self._keep_watch(), name="owner")
 
     async def release(self) -> None:
         if self._watch:
@@ -102,7 +106,8 @@ class _AdvisoryLock:
         while True:
             await asyncio.sleep(2.0)
             try:
-                await asyncio.to_thread(lambda: self._connection.exec_driver_sql("SELECT 1").scalar_one())
+                with around("owner.look"):
+                    await asyncio.to_thread(lambda: self._connection.exec_driver_sql("SELECT 1").scalar_one())
             except SQLAlchemyError:
                 if not await self._again():
                     self._on_lost()
@@ -116,7 +121,8 @@ class _AdvisoryLock:
                 self._connection.close()
                 self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
                 statement = f"SELECT pg_try_advisory_lock({self._key})"
-                return bool(self._connection.exec_driver_sql(statement).scalar_one())
+                with around("owner.again"):
+                    return bool(self._connection.exec_driver_sql(statement).scalar_one())
             except SQLAlchemyError:
                 await asyncio.sleep(1.0)
         return False

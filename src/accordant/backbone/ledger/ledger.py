@@ -27,6 +27,7 @@ from accordant.kernel.errors import (
     Unavailable,
     Unknown,
 )
+from accordant.kernel.failpoints import around
 from accordant.kernel.priority import Priority
 from accordant.telemetry.audit import AuditEntry, record
 
@@ -151,15 +152,16 @@ class Ledger:
         changes.put(effect_table, effect)
         if step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE):
             self._audit(changes, step, action="effect.sent", effect=effect)
-            await self._writer.commit(changes)
+            await self._writer.commit(changes, at="effect.sent")
         else:
-            self._writer.post(changes)
+            self._writer.post(changes, at="effect.posted")
         return effect
 
     async def _send(self, step: Step, effect: EffectRow) -> EffectRow:
         priority = Priority(step.transaction.priority)
         try:
-            applied = await step.operation.send(Attempt(key=effect.key, number=effect.attempts, priority=priority))
+            with around("effect.send"):
+                applied = await step.operation.send(Attempt(key=effect.key, number=effect.attempts, priority=priority))
         except Terminal as refusal:
             if isinstance(refusal, Rejected):
                 refusal.detail |= {"system": step.operation.system, "verb": step.operation.verb, "refused": True}
@@ -174,7 +176,7 @@ class Ledger:
         for table, row in step.keeps(applied.receipt) if step.keeps else ():
             changes.add(table, row)
         self._audit(changes, step, action="effect.confirmed", effect=effect)
-        await self._writer.commit(changes)
+        await self._writer.commit(changes, at="effect.confirm")
         step.seen(effect)
         return effect
 
@@ -194,9 +196,9 @@ class Ledger:
         if operation.look_up is None:
             raise _in_doubt(step, problem)
         await self._sleep(operation.settle_s)
-        found = await operation.look_up(
-            Attempt(key=effect.key, number=effect.attempts, priority=Priority(step.transaction.priority))
-        )
+        attempt = Attempt(key=effect.key, number=effect.attempts, priority=Priority(step.transaction.priority))
+        with around("effect.look_up"):
+            found = await operation.look_up(attempt)
         if found is not None:
             settled = await self._confirm(step, effect, applied=found)
             if changed:
@@ -214,7 +216,7 @@ class Ledger:
         changes.put(effect_table, entries.failed(effect, entries.REJECTED, problem=absent))
         changes.put(effect_table, following)
         self._audit(changes, step, action="effect.absent", effect=effect)
-        await self._writer.commit(changes)
+        await self._writer.commit(changes, at="effect.absent")
         step.seen(following)
         return following
 
@@ -225,7 +227,7 @@ class Ledger:
         changes.put(effect_table, effect)
         if state != entries.INTENDED:
             self._audit(changes, step, action=f"effect.{state}", effect=effect, problem=problem)
-        self._writer.post(changes)
+        self._writer.post(changes, at="effect.note")
         return effect
 
     def _note_not_now(self, step: Step, effect: EffectRow, *, problem: Retryable, ambiguous: bool) -> EffectRow:

@@ -14,6 +14,7 @@ from accordant.connector.capabilities import VerifyDelivery
 from accordant.kernel.clock import Clock
 from accordant.kernel.database.writer import NotCommitted, StorageLost
 from accordant.kernel.errors import Unverified
+from accordant.kernel.failpoints import around
 
 BODY_MAX = 1024 * 1024
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -60,7 +61,8 @@ class Hooks:
         name = scope["path"].removeprefix("/hooks/")
         arrival = Arrival(connection=name, stream=WEBHOOK, delivery_id=delivery.delivery_id, body=body)
         try:
-            kept = (await self._inbox.keep([arrival]))[0]
+            with around("hooks.keep"):
+                kept = (await self._inbox.keep([arrival]))[0]
         except (NotCommitted, StorageLost):
             await answer(send, 503, body=b'{"code":"storage.unavailable"}', headers=((b"retry-after", b"5"),))
             return
@@ -87,5 +89,6 @@ async def read_body(receive: Receive) -> bytes | None:
 async def answer(send: Send, status: int, *, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
     """One whole JSON answer."""
     fixed = ((b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
-    await send({"type": "http.response.body", "body": body})
+    with around("hooks.answer"):
+        await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+        await send({"type": "http.response.body", "body": body})

@@ -14,12 +14,12 @@ from accordant.experience.cli.outcome import BadInput
 from accordant.experience.cli.screen import Screen, write_json
 from accordant.experience.cli.summary import show_next, show_open, show_pass
 from accordant.experience.cli.watching import Watching
-from accordant.experience.launch import folder
-from accordant.experience.launch.export import plan_of_export
-from accordant.experience.launch.run import Plan, Run, parse_fix
-from accordant.experience.launch.story import Story, example_of, plan_of_company
 from accordant.kernel.database import Database
 from accordant.kernel.settings import default_state, settings_for
+from accordant.launch import folder
+from accordant.launch.export import plan_of_export
+from accordant.launch.run import Plan, Run, parse_fix
+from accordant.launch.story import Story, example_of, plan_of_company
 
 Json = dict[str, Any]
 _EXPORT_ONLY = "it needs --crm-export; without it a seeded company is played"

@@ -11,14 +11,14 @@ import typer
 from accordant.experience.cli.options import DbOption, StateOption
 from accordant.experience.cli.outcome import BadInput
 from accordant.experience.cli.screen import Screen
-from accordant.experience.launch import folder
-from accordant.experience.launch.export import plan_of_export
-from accordant.experience.launch.run import Plan
-from accordant.experience.launch.standing import Standing
-from accordant.experience.launch.story import plan_of_company
 from accordant.kernel.database import Database
 from accordant.kernel.database.connection import durability
 from accordant.kernel.settings import Settings, default_state, settings_for
+from accordant.launch import folder
+from accordant.launch.export import plan_of_export
+from accordant.launch.run import Plan
+from accordant.launch.standing import Standing
+from accordant.launch.story import plan_of_company
 
 Records = dict[str, list[dict[str, Any]]]
 _FRESH = "start again from nothing with `accordant up --fresh`, or name another folder with --state"

@@ -9,7 +9,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from accordant.experience.cli.screen import clean
-from accordant.experience.launch.progress import Progress
+from accordant.launch.progress import Progress
 
 _LINE_EVERY_S = 5.0
 

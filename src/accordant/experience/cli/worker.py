@@ -19,7 +19,7 @@ def worker(
     in_flight: Annotated[int | None, typer.Option(help="transactions driven at once")] = None,
 ) -> None:
     """Run the platform. With the journal engine one process owns the database; a second one is refused."""
-    from accordant.experience.launch import serving
+    from accordant.experience.api import serving
 
     settings = settings_for(state or default_state(), database_url=db)
     settings = msgspec.structs.replace(

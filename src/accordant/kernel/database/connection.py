@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from accordant.kernel.database.problems import NotRead, Unstorable
 from accordant.kernel.errors import Misconfigured
+from accordant.kernel.failpoints import around
 
 metadata = MetaData()
 """Every table of the platform; each room declares its own on it."""
@@ -35,7 +36,8 @@ class Database:
 
     async def read(self, query: Callable[[Connection], Result]) -> Result:
         """Run a query in a reading thread; it sees everything committed before."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, query, self._reading)
+        with around("database.read"):
+            return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, query, self._reading)
 
     def read_now(self, query: Callable[[Connection], Result]) -> Result:
         """Run a query in the calling thread, in a transaction of its own, so that it may stream.

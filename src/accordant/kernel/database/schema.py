@@ -8,6 +8,7 @@ from sqlalchemy import Connection, inspect
 
 from accordant.kernel.database.connection import Database, metadata
 from accordant.kernel.errors import Misconfigured
+from accordant.kernel.failpoints import around
 
 REVISIONS = ("0001",)
 """Every revision this release knows, oldest first; the last is the one it needs."""
@@ -31,16 +32,19 @@ def prepare_schema(database: Database, rooms: Sequence[ModuleType]) -> None:
         return
     with database.engine.connect() as connection:
         if database.is_sqlite:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            with around("schema.begin"):
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
+            with around("schema.turn"):
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
         try:
             if _present(connection) != REVISIONS[-1]:
                 _upgrade(connection)
         except BaseException:
             connection.exec_driver_sql("ROLLBACK")
             raise
-        connection.exec_driver_sql("COMMIT")
+        with around("schema.commit"):
+            connection.exec_driver_sql("COMMIT")
 
 
 def _present(connection: Connection) -> str | None:

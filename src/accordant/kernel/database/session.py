@@ -18,6 +18,7 @@ from accordant.kernel.database.connection import Database
 from accordant.kernel.database.problems import NotCommitted, StorageLost, Unstorable, is_passing, meaning_of
 from accordant.kernel.database.statements import KeyOf, NewKeys, key_width, write_postgresql, write_sqlite
 from accordant.kernel.errors import AccordantError
+from accordant.kernel.failpoints import around
 
 _RECONNECT_FOR_S = 30.0
 _FIND_OUT_FOR_S = 120.0
@@ -111,10 +112,12 @@ class WritingSession:
         cursor = self._connect().cursor()
         linked, head = self._chain.link(changes.chained)
         transaction = ""
-        cursor.execute("BEGIN IMMEDIATE" if self._database.is_sqlite else "BEGIN")
+        with around("database.begin"):
+            cursor.execute("BEGIN IMMEDIATE" if self._database.is_sqlite else "BEGIN")
         try:
             if self._shared:
-                cursor.execute(f"SELECT pg_advisory_xact_lock({_TURNS})")
+                with around("database.turn"):
+                    cursor.execute(f"SELECT pg_advisory_xact_lock({_TURNS})")
             put = _last_rows(changes.put_rows)
             if self._database.is_sqlite:
                 new = write_sqlite(cursor, added=changes.added, put=put)
@@ -126,7 +129,8 @@ class WritingSession:
             self._roll_back(cursor)
             raise
         try:
-            cursor.execute("COMMIT")
+            with around("database.commit"):
+                cursor.execute("COMMIT")
         except psycopg.OperationalError as failed:
             if is_passing(failed):
                 raise _InDoubt(transaction, new=new, moved=moved, head=head) from failed

@@ -16,6 +16,7 @@ from accordant.kernel.database.connection import Database
 from accordant.kernel.database.problems import NotCommitted, StorageLost
 from accordant.kernel.database.session import Chain, Outcome, WritingSession
 from accordant.kernel.errors import AccordantError
+from accordant.kernel.failpoints import around
 
 __all__ = ["Chain", "NotCommitted", "StorageLost", "Writer"]
 
@@ -56,7 +57,8 @@ class Writer:
 
     def start(self) -> None:
         """Begin writing; must be called inside the running loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="writer")
+        with around("writer.start"):
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="writer")
 
     async def stop(self) -> None:
         """Write what is waiting, then stop; stopping twice does no harm."""
@@ -66,11 +68,12 @@ class Writer:
         self._something.set()
         if self._task:
             await self._task
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._session.close)
+        with around("writer.stop"):
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._session.close)
         self._thread.shutdown(wait=True)
 
-    async def commit(self, changes: Changes) -> Committed:
-        """Return when the changes are durable.
+    async def commit(self, changes: Changes, *, at: str) -> Committed:
+        """Return when the changes are durable. `at` names the boundary for drills.
 
         Raises NotCommitted when they are surely not, Unstorable when they never will be, StorageLost.
         """
@@ -79,15 +82,17 @@ class Writer:
         if self._stopping or self._task is None:
             raise NotCommitted("the writer has stopped; start the platform again")
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        self._waiting.append((changes, future))
-        self._something.set()
-        return await future
-
-    def post(self, changes: Changes) -> None:
-        """Write with the next group, without waiting for it."""
-        if self._lost is None:
-            self._waiting.append((changes, None))
+        with around(at):
+            self._waiting.append((changes, future))
             self._something.set()
+            return await future
+
+    def post(self, changes: Changes, *, at: str) -> None:
+        """Write with the next group, without waiting for it. `at` names the boundary for drills."""
+        with around(at):
+            if self._lost is None:
+                self._waiting.append((changes, None))
+                self._something.set()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -99,7 +104,8 @@ class Writer:
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH_MAX))]
                 changes = [one for one, _ in batch]
                 try:
-                    outcomes = await loop.run_in_executor(self._thread, self._session.write, changes)
+                    with around("writer.group"):
+                        outcomes = await loop.run_in_executor(self._thread, self._session.write, changes)
                 except StorageLost as lost:
                     self._lose(batch, lost)
                     return

@@ -12,14 +12,14 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from accordant.backbone.rows import exception_table
-from accordant.experience.launch import report
-from accordant.experience.launch import state as states
-from accordant.experience.launch.process import PlatformProcess
-from accordant.experience.launch.progress import Progress, read_progress
-from accordant.experience.launch.sandboxes import Sandboxes
 from accordant.kernel.database import Database
 from accordant.kernel.errors import Misconfigured, Unavailable
 from accordant.kernel.settings import settings_for
+from accordant.launch import report
+from accordant.launch import state as states
+from accordant.launch.process import PlatformProcess
+from accordant.launch.progress import Progress, read_progress
+from accordant.launch.sandboxes import Sandboxes
 
 _LOOK_EVERY_S = 0.1
 _STALLED_AFTER_S = 180.0

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 from accordant.backbone.engine.ownership import ownership_of
-from accordant.experience.launch.progress import read_progress
 from accordant.kernel.database import Database
 from accordant.kernel.errors import Misconfigured, Refused
+from accordant.launch.progress import read_progress
 
 _OURS = frozenset(
     {"accordant.db", "accordant.db-wal", "accordant.db-shm", "accordant.db.owner", "estate", "ledger"}

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from accordant.experience.launch import state as states
-from accordant.experience.launch.run import Plan
 from accordant.kernel.errors import Misconfigured
+from accordant.launch import state as states
+from accordant.launch.run import Plan
 from accordant.wiring import READ_EXPORT
 
 _WON = frozenset({"Won", "Closed Won"})

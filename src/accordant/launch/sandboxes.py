@@ -11,10 +11,10 @@ import msgspec
 
 from accordant.connector.capabilities import World
 from accordant.connector.settings import SANDBOX
-from accordant.experience.launch import state as states
 from accordant.governance.connections import load_connections
 from accordant.kernel.errors import Unavailable
 from accordant.kernel.settings import child_environment
+from accordant.launch import state as states
 from accordant.wiring import FURNISH, VENDORS
 
 _READY_WITHIN_S = 30.0

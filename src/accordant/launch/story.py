@@ -10,11 +10,11 @@ from typing import Protocol
 from sqlalchemy import Connection, select
 
 from accordant.backbone.rows import exception_table, transaction_table
-from accordant.experience.launch import company, report
-from accordant.experience.launch import state as states
-from accordant.experience.launch.progress import Progress, read_progress
-from accordant.experience.launch.run import Fix, Plan, Run, groups_of
 from accordant.kernel.errors import Unavailable
+from accordant.launch import company, report
+from accordant.launch import state as states
+from accordant.launch.progress import Progress, read_progress
+from accordant.launch.run import Fix, Plan, Run, groups_of
 
 OUTAGE_S = 4.0
 _LOOK_EVERY_S = 0.05

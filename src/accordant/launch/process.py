@@ -9,9 +9,9 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from accordant.experience.launch import state as states
 from accordant.kernel.errors import Unavailable
 from accordant.kernel.settings import child_environment
+from accordant.launch import state as states
 
 _READY_WITHIN_S = 30.0
 

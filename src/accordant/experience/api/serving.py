@@ -6,21 +6,27 @@ import signal
 from typing import Any
 
 import msgspec
+import structlog
 import uvicorn
 import uvloop
 
 from accordant.experience.api.hooks import Door, Hooks, Receive, Send, answer
-from accordant.experience.launch.memory import settle_allocator, settle_collector
-from accordant.experience.launch.state import Address, command_token, write_private
-from accordant.kernel.settings import Settings
+from accordant.kernel import failpoints
+from accordant.kernel.failpoints import around
+from accordant.kernel.settings import Settings, environment
+from accordant.launch.memory import settle_allocator, settle_collector
+from accordant.launch.state import Address, command_token, write_private
 from accordant.wiring import Platform
 
+log = structlog.get_logger("platform")
 EXIT_FAILED = 70
 """The disk or the ownership of the database was lost, or a worker crashed; start the process again."""
 
 
 def run(settings: Settings) -> int:
     """Run until told to stop; returns the exit code. Raises AccordantError when it cannot start."""
+    if failpoints.arm_from(environment()):
+        log.warning("failpoints.armed", variable=failpoints.VARIABLE)
     settle_allocator()
     return uvloop.run(_run(settings))
 
@@ -34,7 +40,8 @@ async def _run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    serving = loop.create_task(server.serve())
+    with around("doors.open"):
+        serving = loop.create_task(server.serve())
     url = f"http://{settings.host}:{settings.port}"
     address = Address(url=url, token=token, pid=os.getpid(), database_url=settings.database_url)
     write_private(settings.state / "api.json", address)

@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from accordant.experience.launch import state as states
-from accordant.experience.launch.process import PlatformProcess
-from accordant.experience.launch.run import Plan
-from accordant.experience.launch.sandboxes import Sandboxes
 from accordant.kernel.errors import Unavailable
+from accordant.launch import state as states
+from accordant.launch.process import PlatformProcess
+from accordant.launch.run import Plan
+from accordant.launch.sandboxes import Sandboxes
 
 _LOOK_EVERY_S = 0.5
 
