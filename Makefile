@@ -52,8 +52,9 @@ bench: setup ## measure throughput and latency
 campaign: setup ## run the long fault and kill campaigns
 	@$(BIN)/python -m pytest -m campaign --timeout 0
 
-docs: setup ## regenerate docs/reference from the code
+docs: setup ## regenerate docs/reference and the tables of docs/guarantees.md from the code
 	@$(BIN)/python -m accordant.canonical.export docs/reference/schemas
+	@$(BIN)/python -m accordant.proving.guarantees docs
 
 lock: ## resolve the dependencies anew and pin them by hash
 	@test -x $(BIN)/uv || { test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); $(PIP_INSTALL) uv; }
