@@ -144,6 +144,7 @@ class Platform:
         )
         driver = Driver(tools=tools, flows=FLOWS, ports=ports, estate_at=self.estates.at, rng=self.rng)
         self.engine: Engine = self._engine(driver)
+        self.engine.on_crashed = self.failed.set
         self.inbox = Inbox(tenant=self.settings.tenant, database=self.database, writer=self.writer, clock=self.clock)
         self.pump = Pump(
             PumpParts(

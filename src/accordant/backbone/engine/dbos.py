@@ -89,6 +89,7 @@ class DbosEngine:
         self._kick = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self.on_crashed: Callable[[], None] = lambda: None
 
     @property
     def driving(self) -> int:
@@ -101,6 +102,7 @@ class DbosEngine:
             await asyncio.to_thread(self._launch)
         with around("dbos.sweep"):
             self._task = self.loop.create_task(self._sweep(), name="sweep")
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         self._stopping = True
@@ -208,6 +210,11 @@ class DbosEngine:
         priority = max(1, min(rank // _PRIORITY_UNIT_MS, 2**31 - 1))
         with SetWorkflowID(workflow_id), SetEnqueueOptions(priority=priority), around("dbos.enqueue"):
             DBOS.enqueue_workflow(QUEUE, drive_once, name)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and not self._stopping:
+            log.error("engine.crashed", worker=task.get_name(), error=repr(task.exception()))
+            self.on_crashed()
 
     def _launch(self) -> None:
         url = self._database.url

@@ -45,6 +45,7 @@ class Journal:
         self._stopping = False
         self._commands_done = 0
         self.driven = 0
+        self.on_crashed: Callable[[], None] = lambda: None
 
     @property
     def driving(self) -> int:
@@ -58,6 +59,8 @@ class Journal:
                 loop.create_task(self._dispatch(), name="dispatch"),
                 loop.create_task(self._sweep(), name="sweep"),
             ]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         self._stopping = True
@@ -86,6 +89,11 @@ class Journal:
                 self._commands_done += 1
                 self._ready.clear()
                 self.nudge()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and not self._stopping:
+            log.error("engine.crashed", worker=task.get_name(), error=repr(task.exception()))
+            self.on_crashed()
 
     async def _dispatch(self) -> None:
         while not self._stopping:

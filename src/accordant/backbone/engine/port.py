@@ -29,6 +29,9 @@ Drive = Callable[[Due], Awaitable[None]]
 class Engine(Protocol):
     """Runs transactions."""
 
+    on_crashed: Callable[[], None]
+    """Told when the engine's own work ended by itself: nothing would ever be driven again, so the process must end."""
+
     async def start(self) -> None:
         """Begin, or go on after a crash. Raises Refused when another owner holds the database."""
         ...

@@ -109,6 +109,10 @@ class Writer:
                 except StorageLost as lost:
                     self._lose(batch, lost)
                     return
+                except Exception as crash:  # nobody else writes: whoever waits must hear of it, and the process ends
+                    log.exception("writer.crashed")
+                    self._lose(batch, StorageLost(f"the writer failed with {type(crash).__name__}: {crash}"))
+                    return
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
                     _tell(future, outcome)
 
