@@ -53,6 +53,7 @@ class Idle:
 
     def __init__(self) -> None:
         self.left_alone: list[str] = []
+        self.on_crashed: Callable[[], None] = lambda: None
         self.first: Callable[[], Awaitable[None]] | None = None
 
     async def start(self) -> None: ...

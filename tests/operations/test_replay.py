@@ -21,6 +21,7 @@ class Idle:
 
     def __init__(self) -> None:
         self.left_alone: list[str] = []
+        self.on_crashed: Callable[[], None] = lambda: None
 
     async def start(self) -> None: ...
 
