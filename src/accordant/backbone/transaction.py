@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Table
 
 from accordant.backbone.ledger import Ledger, Step, entries
-from accordant.backbone.ledger.ledger import Keeps
+from accordant.backbone.ledger.step import Keeps
 from accordant.backbone.locks import Locks
 from accordant.backbone.rows import EffectRow, MemoRow, TransactionRow, memo_table
 from accordant.backbone.waits import Pause, came_since, never_came

@@ -4,13 +4,13 @@ from typing import Any
 
 import msgspec
 
+from accordant.backbone.ledger.decisions import CONFIRMED, INTENDED, MAYBE_APPLIED, REJECTED, SENT, UNKNOWN
 from accordant.backbone.rows import EffectRow, TransactionRow
-from accordant.canonical.operation import Applied, EffectClass, Operation, Receipt
+from accordant.canonical.operation import Applied, Operation, Receipt
 from accordant.kernel.errors import AccordantError, Rejected, Unknown
 from accordant.kernel.ids import canonical_json, digest, effect_key
 
-INTENDED, SENT, CONFIRMED, REJECTED, UNKNOWN = "intended", "sent", "confirmed", "rejected", "unknown"
-MAYBE_APPLIED = frozenset({SENT, UNKNOWN})
+__all__ = ["CONFIRMED", "INTENDED", "MAYBE_APPLIED", "REJECTED", "SENT", "UNKNOWN"]
 
 _replace = msgspec.structs.replace
 
@@ -109,13 +109,6 @@ def doubt_of(effect: EffectRow) -> Unknown | None:
         return None
     told = msgspec.json.decode(effect.error)
     return Unknown(told["message"], code=told["code"], hint=told["hint"], detail=told["detail"])
-
-
-def key_is_old(effect: EffectRow, operation: Operation, *, at_ms: int) -> bool:
-    """Past 80 % of the vendor's memory for keys: a repeat could be applied a second time."""
-    if operation.effect_class is not EffectClass.NATIVE_KEY or operation.key_life_s is None:
-        return False
-    return effect.first_sent_at_ms is not None and at_ms - effect.first_sent_at_ms > 800 * operation.key_life_s
 
 
 def audit_detail(effect: EffectRow) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Carrying out one effect, once: what to do before it is sent, after it was sent, and when nobody knows.
+"""Carrying out one effect, once: `decisions` says what to do next, the ledger does it and remembers what came of it.
 
 A and B write their row with the next group and do not wait for it: a crash repeats the same key or the same upsert.
 C and D wait until the row is durable, because after a crash it is the only sign that something may have been sent.
@@ -8,19 +8,19 @@ repeats the write, C looks up after the index has settled, D waits for a person.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import msgspec
-from sqlalchemy import Table
 
-from accordant.backbone.ledger import entries
-from accordant.backbone.rows import EffectRow, TransactionRow, effect_table
-from accordant.canonical.operation import KEY_SPENT, Applied, Attempt, EffectClass, Operation, Receipt
+from accordant.backbone.ledger import decisions, entries, stops
+from accordant.backbone.ledger.decisions import Asked, Do, Known
+from accordant.backbone.ledger.step import Step
+from accordant.backbone.rows import EffectRow, effect_table
+from accordant.canonical.operation import Applied, Attempt, EffectClass
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, NotCommitted, NotRead, Writer
 from accordant.kernel.errors import (
     AccordantError,
-    NonDeterministic,
     Rejected,
     Retryable,
     Terminal,
@@ -31,8 +31,6 @@ from accordant.kernel.failpoints import around
 from accordant.kernel.priority import Priority
 from accordant.telemetry.audit import AuditEntry, record
 
-Keeps = Callable[[Receipt], Sequence[tuple[Table, msgspec.Struct]]]
-
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long one drive keeps trying before the transaction waits for the vendor."""
@@ -40,23 +38,6 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 5
     first_pause_s: float = 0.05
     longest_pause_s: float = 2.0
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One effect of one transaction, as the flow asks for it now."""
-
-    transaction: TransactionRow
-    name: str
-    n: int
-    operation: Operation
-    prior: EffectRow | None
-    """What the ledger knows of it from earlier drives."""
-    changed_input_allowed: bool
-    """The transaction was edited or re-pinned by a person since."""
-    keeps: Keeps | None = None
-    """Rows to commit together with the confirmation, such as the crosswalk entry."""
-    seen: Callable[[EffectRow], None] = lambda _: None
-    """Told of every state the effect goes through, also when carrying it out ends in an error."""
 
 
 class Ledger:
@@ -95,22 +76,21 @@ class Ledger:
 
     def _begin(self, step: Step) -> tuple[EffectRow, bool]:
         """The effect to work on, and whether an earlier sending may have been applied."""
-        prior, operation = step.prior, step.operation
+        prior = step.prior
         if prior is None:
-            return entries.intend(step.transaction, step.name, operation=operation, n=step.n), False
-        same = prior.input_hash == entries.input_hash(operation)
-        if not same and (prior.state == entries.CONFIRMED or not step.changed_input_allowed):
-            raise _payload_changed(step, prior)
-        if prior.state == entries.CONFIRMED:
-            return prior, False
-        if prior.state in entries.MAYBE_APPLIED:
-            died_while_sending = prior.state == entries.SENT
-            return msgspec.structs.replace(prior, redriven=prior.redriven + died_while_sending), True
-        if prior.state == entries.REJECTED and not step.changed_input_allowed:
-            raise entries.refusal_of(prior)
-        if prior.state == entries.REJECTED or not same:
-            return self._next_version(step, prior), False
-        return prior, False
+            return entries.intend(step.transaction, step.name, operation=step.operation, n=step.n), False
+        match decisions.begin(_known(prior), _asked(step, prior)):
+            case Do.REFUSE_PAYLOAD:
+                raise stops.payload_changed(step, prior)
+            case Do.REFUSE_AGAIN:
+                raise entries.refusal_of(prior)
+            case Do.NEXT_VERSION:
+                return self._next_version(step, prior), False
+            case Do.SETTLE:
+                died_while_sending = prior.state == entries.SENT
+                return msgspec.structs.replace(prior, redriven=prior.redriven + died_while_sending), True
+            case _:
+                return prior, False
 
     def _next_version(self, step: Step, effect: EffectRow) -> EffectRow:
         return entries.intend(
@@ -120,6 +100,7 @@ class Ledger:
     async def _until_known(self, step: Step, effect: EffectRow, *, ambiguous: bool) -> EffectRow:
         problem: AccordantError | None = entries.doubt_of(effect) if ambiguous else None
         for attempt in range(self._patience.tries):
+            tries_left = self._patience.tries - 1 - attempt
             if attempt:
                 await self._sleep(self._pause_s(attempt, problem))
             try:
@@ -131,18 +112,22 @@ class Ledger:
                 return effect
             except Unknown as unknown:
                 problem, ambiguous = unknown, True
-                effect = self._note(step, effect, state=entries.UNKNOWN, problem=unknown)
-                if step.operation.effect_class is EffectClass.ONCE:
-                    raise _in_doubt(step, unknown) from unknown
+                verdict = decisions.unknown(_asked(step, effect), tries_left=tries_left)
+                effect = self._note(step, effect, state=verdict.note, problem=unknown)
+                if verdict.do is Do.IN_DOUBT:
+                    raise stops.in_doubt(step, unknown) from unknown
             except (NotCommitted, NotRead):
                 # Our database failed, not the vendor. What was sent stays `sent`, and the next drive settles it.
                 raise
             except Retryable as retryable:
                 problem = retryable
-                effect = self._note_not_now(step, effect, problem=retryable, ambiguous=ambiguous)
-                if (retryable.retry_after_s or 0) > self._patience.longest_pause_s:
-                    break
-        raise _not_now(step, problem)
+                too_long = (retryable.retry_after_s or 0) > self._patience.longest_pause_s
+                verdict = decisions.not_now(effect.state, ambiguous=ambiguous, tries_left=tries_left, too_long=too_long)
+                doubt = entries.doubt_of(effect) if ambiguous else None
+                effect = self._note(step, effect, state=verdict.note, problem=doubt or retryable)
+            if verdict.do is Do.WAIT:
+                break
+        raise stops.not_now(step, problem)
 
     async def _announce(self, step: Step, effect: EffectRow) -> EffectRow:
         """Record that it is about to be sent."""
@@ -165,7 +150,7 @@ class Ledger:
         except Terminal as refusal:
             if isinstance(refusal, Rejected):
                 refusal.detail |= {"system": step.operation.system, "verb": step.operation.verb, "refused": True}
-            self._note(step, effect, state=entries.REJECTED, problem=refusal)
+            self._note(step, effect, state=decisions.refused().note, problem=refusal)
             raise
         return await self._confirm(step, effect, applied=applied)
 
@@ -182,31 +167,30 @@ class Ledger:
 
     async def _settle(self, step: Step, effect: EffectRow, *, problem: AccordantError | None) -> EffectRow:
         """Find out whether an ambiguous sending was applied; the effect comes back confirmed, or ready to be sent."""
-        operation = step.operation
-        if operation.effect_class is EffectClass.ONCE:
-            raise _in_doubt(step, problem)
-        key_spent = entries.key_is_old(effect, operation, at_ms=self._clock.now_ms()) or (
-            problem is not None and problem.code in KEY_SPENT
-        )
-        changed = effect.input_hash != entries.input_hash(operation)
-        if changed and operation.effect_class is EffectClass.UPSERT and operation.look_up is None:
-            return await self._commit_version(step, effect)  # writing the state anew settles it
-        if not (operation.effect_class is EffectClass.LOOKUP or key_spent or changed):
-            return effect
-        if operation.look_up is None:
-            raise _in_doubt(step, problem)
-        await self._sleep(operation.settle_s)
-        attempt = Attempt(key=effect.key, number=effect.attempts, priority=Priority(step.transaction.priority))
-        with around("effect.look_up"):
-            found = await operation.look_up(attempt)
+        operation, asked = step.operation, _asked(step, effect)
+        code, now = problem.code if problem else "", self._clock.now_ms()
+        match decisions.settle(_known(effect), asked, problem_code=code, now_ms=now):
+            case Do.NEXT_VERSION:
+                return await self._commit_version(step, effect)
+            case Do.LOOK_UP if operation.look_up is not None:
+                await self._sleep(operation.settle_s)
+                attempt = Attempt(key=effect.key, number=effect.attempts, priority=Priority(step.transaction.priority))
+                with around("effect.look_up"):
+                    found = await operation.look_up(attempt)
+            case Do.SEND:
+                return effect
+            case _:
+                raise stops.in_doubt(step, problem)
         if found is not None:
-            settled = await self._confirm(step, effect, applied=found)
-            if changed:
-                raise _payload_changed(step, settled)
-            return settled
-        if key_spent or changed:
-            return await self._commit_version(step, effect)
-        return effect
+            effect = await self._confirm(step, effect, applied=found)
+        spent = decisions.key_is_spent(_known(effect), asked, problem_code=code, now_ms=now)
+        match decisions.looked_up(asked, found=found is not None, key_spent=spent):
+            case Do.CONFIRM_AND_STOP:
+                raise stops.payload_changed(step, effect)
+            case Do.NEXT_VERSION:
+                return await self._commit_version(step, effect)
+            case _:
+                return effect
 
     async def _commit_version(self, step: Step, effect: EffectRow) -> EffectRow:
         """Proved absent: go on under a new key, which must be durable before it is used."""
@@ -220,7 +204,9 @@ class Ledger:
         step.seen(following)
         return following
 
-    def _note(self, step: Step, effect: EffectRow, *, state: str, problem: AccordantError) -> EffectRow:
+    def _note(self, step: Step, effect: EffectRow, *, state: str | None, problem: AccordantError) -> EffectRow:
+        if state is None:
+            return effect
         effect = entries.failed(effect, state, problem=problem)
         step.seen(effect)
         changes = Changes()
@@ -229,15 +215,6 @@ class Ledger:
             self._audit(changes, step, action=f"effect.{state}", effect=effect, problem=problem)
         self._writer.post(changes, at="effect.note")
         return effect
-
-    def _note_not_now(self, step: Step, effect: EffectRow, *, problem: Retryable, ambiguous: bool) -> EffectRow:
-        """This sending was not applied; whether an earlier one was is as open as before."""
-        if effect.state != entries.SENT:
-            return effect
-        doubt = entries.doubt_of(effect) if ambiguous else None
-        return self._note(
-            step, effect, state=entries.UNKNOWN if ambiguous else entries.INTENDED, problem=doubt or problem
-        )
 
     def _audit(
         self, changes: Changes, step: Step, *, action: str, effect: EffectRow, problem: AccordantError | None = None
@@ -264,31 +241,16 @@ class Ledger:
         return max(asked or 0.0, self._rng.uniform(0, longest))
 
 
-def _not_now(step: Step, problem: AccordantError | None) -> Retryable:
-    if isinstance(problem, Retryable):
-        return problem
-    return Unavailable(
-        f"{step.operation.connection} gives no clear answer to {step.operation.verb}: {problem}",
-        detail={"system": step.operation.system, "verb": step.operation.verb},
-    )
+def _known(effect: EffectRow) -> Known:
+    return Known(state=effect.state, first_sent_at_ms=effect.first_sent_at_ms)
 
 
-def _payload_changed(step: Step, before: EffectRow) -> NonDeterministic:
-    return NonDeterministic(
-        f"effect {step.name!r} was asked for with another payload than before ({before.state})",
-        hint="restore the former flow or mapping, or compensate the transaction",
-        detail={"cause": f"effect {step.name!r} of {step.transaction.flow} changed its payload"},
-    )
-
-
-def _in_doubt(step: Step, problem: AccordantError | None) -> Terminal:
-    return Terminal(
-        f"{step.operation.verb} was sent to {step.operation.connection} and nobody can say whether it was applied",
-        code="effect.in_doubt",
-        hint=f"look in {step.operation.connection} for {step.operation.business_id}, then say what you found",
-        detail={
-            "system": step.operation.system,
-            "verb": step.operation.verb,
-            "vendor_code": problem.code if problem else "interrupted",
-        },
+def _asked(step: Step, effect: EffectRow) -> Asked:
+    operation = step.operation
+    return Asked(
+        effect_class=operation.effect_class,
+        can_look_up=operation.look_up is not None,
+        key_life_s=operation.key_life_s,
+        same_input=effect.input_hash == entries.input_hash(operation),
+        may_change=step.changed_input_allowed,
     )
