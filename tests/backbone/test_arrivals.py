@@ -10,7 +10,7 @@ from accordant.backbone.flow import Flows, flow
 from accordant.backbone.inbox import WEBHOOK, Arrival, Inbox, counts_by_state
 from accordant.backbone.pump import Pump, PumpParts, Source
 from accordant.backbone.router import Router
-from accordant.backbone.rows import event_table, exception_table, transaction_table, watermark_table
+from accordant.backbone.rows import event_table, exception_table, inbox_table, transaction_table, watermark_table
 from accordant.kernel.clock import ManualClock
 from accordant.kernel.database import Database, Writer
 from tests.backbone.shop import DESCRIBE, Corrected, Ordered, body, estate, translate
@@ -77,6 +77,20 @@ async def test_one_delivery_id_with_other_content_is_a_conflict(arrivals: Arriva
     await arrivals.inbox.keep([hook("d1", b"one")])
     kept = await arrivals.inbox.keep([hook("d1", b"two")])
     assert (kept[0].new, kept[0].conflict) == (False, True)
+
+
+async def test_the_other_content_of_a_delivery_id_is_kept_aside_with_an_open_item(arrivals: Arrivals) -> None:
+    """The vendor was told that it arrived: nothing of it may be lost, and nothing is done about it by itself."""
+    first, other = body(order="o1", amount=100), body(order="o1", amount=999)
+    for content in (first, other, other, first):
+        await arrivals.inbox.keep([hook("d1", content)])
+    assert (arrivals.inbox.duplicates, arrivals.inbox.conflicts) == (1, 1)
+    while await arrivals.pump.step():
+        pass
+    assert arrivals.states() == {"published": 1, "quarantined": 1}
+    assert sorted(arrivals.all(inbox_table, "body", "note")) == sorted([(first, ""), (other, "event.id.conflict")])
+    assert arrivals.all(exception_table, "code", "state") == [("event.id.conflict", "open")]
+    assert len(arrivals.all(event_table, "type")) == 1
 
 
 async def test_duplicates_at_the_same_moment_are_told_apart(arrivals: Arrivals) -> None:

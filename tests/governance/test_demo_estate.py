@@ -36,7 +36,7 @@ OWNERS = {
     "hierarchy.cycle": "master data",
     "contract.line_missing": "revenue operations",
     "deal.corrected": "sales operations",
-    "delivery.conflict": "platform operations",
+    "event.id.conflict": "platform operations",
     "value.malformed": "sales operations",
     "storage.lost": "platform operations",
 }

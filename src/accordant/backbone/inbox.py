@@ -12,6 +12,8 @@ from accordant.kernel.database import Changes, Database, Writer
 from accordant.kernel.ids import content_hash, digest
 
 WEBHOOK = "webhook"
+CONFLICT = "event.id.conflict"
+"""Note of a kept message whose delivery id had been used for other content; the pump parks it with an open item."""
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +30,9 @@ class Kept(msgspec.Struct, frozen=True):
 
     message_id: str
     new: bool
+    """The first with its delivery id."""
     conflict: bool = False
-    """The delivery id was used before for other content."""
+    """The delivery id was used before for other content; this content is kept beside it, under `message_id`."""
 
 
 class Inbox:
@@ -42,6 +45,7 @@ class Inbox:
         self._clock = clock
         self.on_new: Callable[[], None] = lambda: None
         self.duplicates = 0
+        self.conflicts = 0
 
     async def keep(self, arrivals: Sequence[Arrival]) -> list[Kept]:
         """Commit the arrivals; returns when they are durable, so that a 2xx may follow.
@@ -60,16 +64,38 @@ class Inbox:
         if all(new):
             return [Kept(row.message_id, True) for row in rows]
         known = await self._known_hashes([row.message_id for row, is_new in zip(rows, new, strict=True) if not is_new])
-        self.duplicates += len(rows) - sum(new)
+        other = [row for row in rows if known.get(row.message_id, row.body_hash) != row.body_hash]
+        conflicts = await self._keep_conflicts(other)
+        self.duplicates += len(rows) - sum(new) - len(conflicts)
         return [
-            Kept(row.message_id, is_new, known.get(row.message_id, row.body_hash) != row.body_hash)
+            Kept(conflicts.get(id(row), row.message_id), is_new, id(row) in conflicts)
             for row, is_new in zip(rows, new, strict=True)
         ]
 
+    async def _keep_conflicts(self, rows: Sequence[MessageRow]) -> dict[int, str]:
+        """Commit what came under a delivery id that other content had; gives the id under which each is kept.
+
+        The vendor is told that it arrived, so it must be on disk; which of the two is right is for a person to say.
+        """
+        if not rows:
+            return {}
+        changes = Changes()
+        kept = {id(row): msgspec.structs.replace(row, message_id=self._id(row, row.body_hash)) for row in rows}
+        for row in kept.values():
+            changes.add(inbox_table, msgspec.structs.replace(row, note=CONFLICT))
+        committed = await self._writer.commit(changes, at="inbox.conflict")
+        fresh = {row.message_id for row in kept.values() if committed.is_new(inbox_table, row.message_id)}
+        self.conflicts += len(fresh)
+        if fresh:
+            self.on_new()
+        return {key: row.message_id for key, row in kept.items()}
+
+    def _id(self, of: Arrival | MessageRow, version: str) -> str:
+        return "msg-" + digest(self._tenant, of.connection, of.stream, of.delivery_id, version)
+
     def _row(self, arrival: Arrival) -> MessageRow:
         body_hash = content_hash(arrival.body)
-        version = "" if arrival.stream == WEBHOOK else body_hash
-        message_id = "msg-" + digest(self._tenant, arrival.connection, arrival.stream, arrival.delivery_id, version)
+        message_id = self._id(arrival, "" if arrival.stream == WEBHOOK else body_hash)
         return MessageRow(
             message_id=message_id,
             tenant=self._tenant,

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, select, tuple_
 
 from accordant.backbone import exceptions
-from accordant.backbone.inbox import message_of, unread
+from accordant.backbone.inbox import CONFLICT, message_of, unread
 from accordant.backbone.message import Ignored, Message, Told
 from accordant.backbone.outbox import event_of
 from accordant.backbone.router import Router, require_authority
@@ -21,7 +21,7 @@ from accordant.backbone.rows import MessageRow, WatermarkRow, inbox_table, water
 from accordant.governance.estate import Estate
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Unstorable, Writer
-from accordant.kernel.errors import AccordantError, Terminal
+from accordant.kernel.errors import AccordantError, Malformed, Terminal
 from accordant.kernel.failpoints import around
 
 log = structlog.get_logger("pump")
@@ -119,6 +119,8 @@ class Pump:
 
     def _translate(self, row: MessageRow) -> "list[Told] | Ignored | AccordantError":
         try:
+            if row.note == CONFLICT:
+                raise _other_content(row)
             source = self._parts.sources[row.connection]
             told = source.translate(message_of(row))
             if isinstance(told, list):
@@ -200,4 +202,14 @@ def _crashed(row: MessageRow, crash: Exception) -> Terminal:
         f"translating failed: {type(crash).__name__}: {crash}",
         code="mapping.crashed",
         detail={"cause": f"the mapping of {row.connection} failed with {type(crash).__name__}"},
+    )
+
+
+def _other_content(row: MessageRow) -> Malformed:
+    return Malformed(
+        f"{row.connection} used the delivery id {row.delivery_id[:100]!r} before, for other content; expected one body "
+        "for one id, so this one is kept aside and not acted upon",
+        code=CONFLICT,
+        hint=f"compare both in the vendor's log; if this one counts as well, `accordant replay {row.message_id}`",
+        detail={"cause": f"{row.connection} sent two contents under one delivery id", "sha256": row.body_hash},
     )

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, cast
 import msgspec
 
 from accordant.kernel.errors import Malformed
+from accordant.kernel.pointers import escaped
 
 NUMBER_DIGITS_MAX = 40
 EXPONENT_MAX = 308
@@ -197,7 +198,7 @@ def _duplicate(body: bytes) -> Malformed:
 
     tree = json.loads(body, parse_int=str, parse_float=str, object_pairs_hook=once)
     pointer, twice = _find(tree, lambda value: isinstance(value, _Twice))
-    pointer = f"{pointer}/{_escaped(cast('_Twice', twice).key)}"
+    pointer = f"{pointer}/{escaped(cast('_Twice', twice).key)}"
     message = f"the key {pointer[:100]} stands twice; expected once"
     return Malformed(message, code="json.duplicate_key", detail={"pointer": pointer[:200]})
 
@@ -217,13 +218,9 @@ def _find(tree: Any, wanted: Callable[[Any], bool]) -> tuple[str, Any]:
             return pointer, value
         if isinstance(value, dict):
             members = list(cast("dict[str, Any]", value).items())
-            stack.extend((f"{pointer}/{_escaped(key)}", item) for key, item in reversed(members))
+            stack.extend((f"{pointer}/{escaped(key)}", item) for key, item in reversed(members))
             stack.extend((pointer, key) for key, _ in members if wanted(key))
         elif isinstance(value, list):
             items = list(enumerate(cast("list[Any]", value)))
             stack.extend((f"{pointer}/{place}", item) for place, item in reversed(items))
     return "", None
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

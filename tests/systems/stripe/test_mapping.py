@@ -50,8 +50,9 @@ def test_events_tell_nothing_yet_and_say_why(body: bytes, reason: str) -> None:
     ("body", "pointer"),
     [
         (b"[]", ""),
-        (b"{}", "/object"),
-        (b'{"object":"list"}', "/object"),
+        (b"{}", "/id"),
+        (b'{"id":"evt_1","object":"list"}', "/object"),
+        (b'{"object":"event","id":"evt.1","type":"x"}', "/id"),
         (b'{"object":"event","id":"evt_1"}', "/type"),
         (b'{"object":"event","type":"x"}', "/id"),
         (b'{"object":"event","type":"x","id":"evt_1"}', "/data"),

@@ -75,28 +75,37 @@ def test_events_nobody_has_heard_of(topic: str) -> None:
     assert reason(event(topic)) == "unknown_type"
 
 
+_CREATED = b'{"type": "zen:event-type:organization.created"'
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("body", "code", "pointer"),
     [
-        b"",
-        b"not json",
-        b"[]",
-        b"null",
-        b"\xff\xfe",
-        b'{"type": 7, "detail": {}}',
-        b'{"type": "zen:event-type:organization.created"}',
-        b'{"type": "zen:event-type:organization.created", "detail": []}',
-        b'{"type": "zen:event-type:organization.created", "detail": {"external_id": 7}}',
-        b'{"type": "zen:event-type:organization.custom_field_changed", "detail": {}, "event": {"field": "x"}}',
-        b'{"type": "order.created", "detail": {}}',
-        b'{"type": "zen:event-type:ticket.created", "detail": ' + b"[" * 100_000,
-        b'{"detail": {}}',
+        (b"", "json.empty", None),
+        (b"not json", "json.syntax", None),
+        (b"[]", "json.not_object", ""),
+        (b"null", "json.not_object", ""),
+        (b"\xff\xfe", "encoding.not_utf8", None),
+        (b'{"type": 7, "detail": {}}', "zendesk.event_malformed", "/type"),
+        (_CREATED + b"}", "zendesk.event_malformed", "/detail"),
+        (_CREATED + b', "detail": []}', "zendesk.event_malformed", "/detail"),
+        (_CREATED + b', "detail": {"external_id": 7}}', "zendesk.event_malformed", "/detail/external_id"),
+        (_CREATED + b', "detail": {"external_id": "a", "external_id": "b"}}', "json.duplicate_key", None),
+        (
+            b'{"type": "zen:event-type:organization.custom_field_changed", "detail": {}, "event": {"field": "x"}}',
+            "zendesk.event_malformed",
+            "/event/field",
+        ),
+        (b'{"type": "order.created", "detail": {}}', "zendesk.event_malformed", "/type"),
+        (b'{"type": "zen:event-type:ticket.created", "detail": ' + b"[" * 100_000, "json.depth", None),
+        (b'{"detail": {}}', "zendesk.event_malformed", "/type"),
     ],
 )
-def test_a_body_that_is_no_event_is_malformed(body: bytes) -> None:
+def test_a_body_that_is_no_event_is_malformed(body: bytes, code: str, pointer: str | None) -> None:
     with pytest.raises(Malformed) as malformed:
         mapping.translate(message(body))
-    assert "pointer" in malformed.value.detail
+    assert malformed.value.code == code
+    assert pointer is None or malformed.value.detail["pointer"] == pointer
 
 
 def test_a_customer_is_written_whole_and_nothing_beside_it() -> None:

@@ -89,10 +89,25 @@ def test_a_time_that_is_none_is_refused_though_signed(at: str) -> None:
         verify(signed(at=at), BODY, (SECRET,), NOW_S)
 
 
-@pytest.mark.parametrize("invocation", ["", "x" * 201, "a\nb", "é"])
-def test_a_delivery_without_a_name_is_refused(invocation: str) -> None:
+@pytest.mark.parametrize("invocation", ["", "x" * 256, "a\nb", "é"])
+def test_what_is_proved_and_has_no_name_is_known_by_its_bytes(invocation: str) -> None:
+    """Refusing it would only bring it again: it is kept, and what is wrong with it is said where it is translated."""
+    named = {verify(signed(b, invocation=invocation), b, (SECRET,), NOW_S).delivery_id for b in (b"", b"{}", b"")}
+    assert len(named) == 2
+    assert all(name.startswith("body-") for name in named)
+
+
+@pytest.mark.parametrize(("at", "rest"), [("2026-11-21T12:00:00+00", b":00{}"), ("2026-11-21T12", b":00:00Z{}")])
+def test_time_and_body_lend_each_other_no_characters(at: str, rest: bytes) -> None:
+    """They are signed one after the other without a sign between them."""
     with pytest.raises(Unverified):
-        verify(signed(b"", invocation=invocation), b"", (SECRET,), NOW_S)
+        verify(signed(rest, at=at), rest, (SECRET,), NOW_S)
+
+
+@pytest.mark.parametrize("at", ["2026-W47-6T12:00:00Z", "20261121T120000Z", "2026-11-21 12:00:00Z", "9" * 5000])
+def test_a_time_in_another_fashion_is_refused(at: str) -> None:
+    with pytest.raises(Unverified):
+        verify(signed(at=at), BODY, (SECRET,), NOW_S)
 
 
 @given(headers=st.dictionaries(st.sampled_from([SIGNATURE, TIMESTAMP, INVOCATION]), st.text()), body=st.binary())

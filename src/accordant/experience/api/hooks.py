@@ -21,6 +21,24 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
+def _refusal(code: str, detail: str, *, hint: str) -> bytes:
+    return msgspec.json.encode({"code": code, "detail": detail, "hint": hint})
+
+
+_UNKNOWN = _refusal(
+    "connection.unknown",
+    "no connection of this name takes deliveries; expected /hooks/<connection>",
+    hint="use a name of connections.yaml whose vendor signs its webhooks",
+)
+_NOT_POST = _refusal("method.not_allowed", "deliveries come by POST", hint="send the event with POST")
+_TOO_LARGE = _refusal(
+    "body.too_large", f"the body is too large; at most {BODY_MAX} bytes are accepted", hint="send events one by one"
+)
+_NO_STORAGE = _refusal(
+    "storage.unavailable", "the delivery was not stored; nothing of it is known here", hint="send it again later"
+)
+
+
 class Door(msgspec.Struct, frozen=True, kw_only=True):
     """How deliveries of one connection are proved."""
 
@@ -40,23 +58,24 @@ class Hooks:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         door = self._doors.get(scope["path"].removeprefix("/hooks/"))
         if door is None:
-            await answer(send, 404, body=b'{"code":"connection.unknown"}')
+            await answer(send, 404, body=_UNKNOWN)
         elif scope["method"] != "POST":
-            await answer(send, 405, body=b'{"code":"method.not_allowed"}')
+            await answer(send, 405, body=_NOT_POST)
         else:
             await self._receive(scope, receive, send=send, door=door)
 
     async def _receive(self, scope: dict[str, Any], receive: Receive, *, send: Send, door: Door) -> None:
         body = await read_body(receive)
         if body is None:
-            await answer(send, 413, body=b'{"code":"body.too_large","detail":"at most 1 MiB"}')
+            await answer(send, 413, body=_TOO_LARGE)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             delivery = door.verify(headers, body, door.secrets, self._clock.now_ms() // 1000)
         except Unverified as refusal:
             self.refused += 1
-            await answer(send, 401, body=msgspec.json.encode({"code": refusal.code, "detail": str(refusal)[:200]}))
+            hint = "sign the raw body with the secret of this connection, with a clock that is right"
+            await answer(send, 401, body=_refusal(refusal.code, refusal.message[:200], hint=hint))
             return
         name = scope["path"].removeprefix("/hooks/")
         arrival = Arrival(connection=name, stream=WEBHOOK, delivery_id=delivery.delivery_id, body=body)
@@ -64,9 +83,10 @@ class Hooks:
             with around("hooks.keep"):
                 kept = (await self._inbox.keep([arrival]))[0]
         except (NotCommitted, StorageLost):
-            await answer(send, 503, body=b'{"code":"storage.unavailable"}', headers=((b"retry-after", b"5"),))
+            await answer(send, 503, body=_NO_STORAGE, headers=((b"retry-after", b"5"),))
             return
-        await answer(send, 202 if kept.new else 200, body=b'{"new":true}' if kept.new else b'{"new":false}')
+        new = kept.new or kept.conflict
+        await answer(send, 202 if new else 200, body=b'{"new":true}' if new else b'{"new":false}')
 
 
 async def read_body(receive: Receive) -> bytes | None:

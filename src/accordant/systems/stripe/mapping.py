@@ -12,7 +12,7 @@ from accordant.backbone.message import Ignored, Message, Told
 from accordant.canonical.customer import Customer
 from accordant.canonical.operation import Facts
 from accordant.canonical.subscription import Subscription
-from accordant.connector.strict_json import decode
+from accordant.connector.deliveries import event_object, require_id
 from accordant.kernel.errors import Malformed
 from accordant.kernel.money import Money, exponent
 
@@ -210,16 +210,15 @@ def translate(message: Message) -> list[Told] | Ignored:
     """Say what an event means to us: in this version, nothing that we did not know.
 
     Raises:
-        Malformed: the body is not a Stripe event.
+        Malformed: the body is not a Stripe event. Codes: those of `deliveries`, and stripe.not_an_event.
     """
-    event = _members(decode(message.body), pointer="")
+    event = event_object(message.body)
+    require_id(event)
     if event.get("object") != "event":
         raise _malformed("/object", "expected a Stripe event: an object whose member `object` says `event`")
     kind = event.get("type")
     if not isinstance(kind, str) or not kind:
         raise _malformed("/type", "expected the event's type, such as `customer.created`")
-    if not isinstance(event.get("id"), str):
-        raise _malformed("/id", "expected the event's id, such as `evt_1…`")
     record = _members(_members(event.get("data"), pointer="/data").get("object"), pointer="/data/object")
     if kind not in KNOWN_EVENTS:
         return Ignored(reason="unknown_type")
@@ -239,7 +238,12 @@ def _members(value: object, *, pointer: str) -> Members:
 
 
 def _malformed(pointer: str, expected: str) -> Malformed:
-    return Malformed(f"{pointer or 'the body'}: {expected}", code="stripe.not_an_event", detail={"pointer": pointer})
+    return Malformed(
+        f"{pointer or 'the body'}: {expected}",
+        code="stripe.not_an_event",
+        hint="look the delivery up in Stripe's event log; once its mapping knows it, replay the message",
+        detail={"pointer": pointer},
+    )
 
 
 def _day(day: date) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from accordant.connector.capabilities import Delivery
-from accordant.connector.strict_json import decode
-from accordant.kernel.errors import Malformed, Unverified
+from accordant.connector.deliveries import name_of
+from accordant.kernel.errors import Unverified
 
 HEADER = "stripe-signature"
 TOLERANCE_S = 300
@@ -21,10 +21,10 @@ _TIME = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], received_at_s: int, /) -> Delivery:
-    """Check the signature over the raw bytes, then the age; the event's id is the delivery's.
+    """Check the signature over the raw bytes, then the age; the event's id is the delivery's, where it has one.
 
     Raises:
-        Unverified: no secret, no or a wrong signature, signed more than 300 s from now, or no event id.
+        Unverified: no secret, no or a wrong signature, or signed more than 300 s from now.
     """
     keys = [secret.encode("utf-8", "surrogatepass") for secret in secrets if secret.strip()]
     if not keys:
@@ -41,7 +41,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], re
         raise Unverified("the signature does not match the body and any configured secret")
     if abs(received_at_s - int(signed_at)) > TOLERANCE_S:
         raise Unverified(f"signed more than {TOLERANCE_S} seconds from now; a replay, or a clock that is wrong")
-    return Delivery(delivery_id=_event_id(body))
+    return Delivery(delivery_id=name_of(body))
 
 
 def _read(header: str) -> tuple[str, list[bytes]]:
@@ -61,15 +61,3 @@ def _read(header: str) -> tuple[str, list[bytes]]:
     if not signatures or len(signatures) > SIGNATURES_MAX:
         raise Unverified("the Stripe-Signature header carries no usable v1 signature")
     return times[0], signatures
-
-
-def _event_id(body: bytes) -> str:
-    """The `evt_…` of a body that is proved authentic."""
-    try:
-        event: object = decode(body)
-    except Malformed as error:
-        raise Unverified(f"the signed body is not a readable event: {error.message}") from error
-    found: object = event.get("id") if isinstance(event, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    if not isinstance(found, str) or not 0 < len(found) <= 255:
-        raise Unverified("the signed body names no event id")
-    return found

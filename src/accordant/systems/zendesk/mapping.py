@@ -8,7 +8,7 @@ https://developer.zendesk.com/api-reference/webhooks/event-types/user-events
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,7 +16,9 @@ from accordant.backbone.message import Ignored, Message, Told
 from accordant.canonical.customer import Customer
 from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.operation import Facts
+from accordant.connector.deliveries import event_object
 from accordant.kernel.errors import Malformed
+from accordant.kernel.pointers import pointer_in, without_place
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -149,41 +151,50 @@ class _Told(msgspec.Struct, frozen=True):
     """The parts of an event that decide what becomes of it."""
 
     type: str
-    detail: msgspec.Raw
-    event: msgspec.Raw = msgspec.Raw(b"{}")
+    detail: dict[str, Any]
+    event: dict[str, Any] | None = None
 
 
 def translate(message: Message) -> list[Told] | Ignored:
     """Support tells no fact that a flow acts on yet; what arrives is an echo, not used, or unknown.
 
     Raises:
-        Malformed: the body is no Zendesk event.
+        Malformed: the body is no Zendesk event. Codes: those of `deliveries.event_object`, zendesk.event_malformed.
     """
-    try:
-        told = msgspec.json.decode(message.body, type=_Told)
-        detail = msgspec.json.decode(told.detail, type=_Detail if _about_organization(told) else dict[str, Any])
-        event = msgspec.json.decode(told.event, type=_Event) if told.type.endswith("custom_field_changed") else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _malformed(str(error)) from error
+    told = _read(event_object(message.body), _Told, at="")
+    detail = _read(told.detail, _Detail, at="/detail") if _about_organization(told) else None
+    changed = told.type.endswith("custom_field_changed")
+    event = _read(told.event or {}, _Event, at="/event") if changed else None
     if not told.type.startswith(_PREFIX):
-        raise _malformed("`$.type` does not begin with zen:event-type:")
+        raise _malformed("the type does not begin with zen:event-type:", pointer="/type")
     topic = told.type.removeprefix(_PREFIX)
-    if isinstance(detail, _Detail) and (detail.external_id or "").startswith(OUR_IDS):
+    if detail is not None and (detail.external_id or "").startswith(OUR_IDS):
         ours = event is not None and event.field is not None and event.field.title in _TITLES
         if topic in _OWN_WRITES or (topic == "organization.custom_field_changed" and ours):
             return Ignored(reason="echo")
     return Ignored(reason="not_used" if topic in _NOT_USED | _OWN_WRITES else "unknown_type")
 
 
+_Part = TypeVar("_Part", bound=msgspec.Struct)
+
+
+def _read(members: dict[str, Any], part: type[_Part], *, at: str) -> _Part:
+    try:
+        return msgspec.convert(members, type=part)
+    except msgspec.ValidationError as error:
+        raise _malformed(without_place(str(error)), pointer=at + pointer_in(str(error))) from error
+
+
 def _about_organization(told: _Told) -> bool:
     return told.type.startswith(_PREFIX + "organization.")
 
 
-def _malformed(why: str) -> Malformed:
+def _malformed(why: str, *, pointer: str) -> Malformed:
     return Malformed(
-        f"the delivery is not a Zendesk event: {why[:200]}; expected JSON with `type` and `detail`",
+        f"{pointer or 'the body'}: the delivery is not a Zendesk event: {why[:200]}; expected `type` and `detail`",
         code="zendesk.event_malformed",
-        detail={"pointer": "/", "why": why[:200]},
+        hint="let the webhook in Zendesk send events rather than a trigger's own text; then replay the message",
+        detail={"pointer": pointer, "why": why[:200]},
     )
 
 
