@@ -1,6 +1,6 @@
 """What the checker is given: the truth, the systems' own ledgers, and the platform's records, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -26,6 +26,10 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = ""
     version: int = 0
     """Rises with each state-setting fact about the same thing; 0 where facts do not set state."""
+    says: Mapping[str, Any] = {}
+    """What the record says after a write that sets state, in canonical words: `{"service_tier": "plus", …}`."""
+    tenant: str = ""
+    legal_entity: str = ""
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +60,11 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     native_id: str
     business_id: str
     amount_minor: int | None
+    """Whole minor units as the ledger has them, so that whatever is no whole number is found."""
     currency: str
     key: str
     body: Any
+    """The record after the write in the system's own words: decoded, or `msgspec.Raw`."""
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,14 +80,14 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Records(msgspec.Struct, frozen=True, kw_only=True):
-    """What the platform's database says."""
+    """What the platform's database says. Bodies, commands and receipts may be left out: no rule reads them here."""
 
     messages: tuple[MessageRow, ...]
     transactions: tuple[TransactionRow, ...]
     effects: tuple[EffectRow, ...]
     exceptions: tuple[ExceptionRow, ...]
     audit: tuple[Mapping[str, Any], ...]
-    """Rows of the audit in chain order, as stored."""
+    """Rows of the audit in chain order, `detail` as the JSON text that is stored."""
     chain_problem: str
     """Why the audit chain is not valid; empty when it is."""
 
@@ -92,7 +98,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     truth: Truth
     applied: tuple[Applied, ...]
     held: Mapping[str, Mapping[str, Any]]
-    """What each system holds in canonical words, by role; see the sandboxes' `state`."""
+    """What each system holds in canonical words, by role and kind: `{"erp": {"order": [{"business_id": …}]}}`."""
     records: Records
     artefacts: Mapping[str, bytes]
     """Logs, exports and database files by name, for the search for secrets."""
@@ -100,6 +106,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """When the last disturbance ended; 0 where there was none."""
     at_rest_ms: int
     """When nothing was left to do after it; 0 where that never came."""
+    rest_within_ms: int = 60_000
+    """How long after healing everything may take to come to rest."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +117,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     where: str
     """Business id, transaction, message or file."""
+
+
+class Ruling(msgspec.Struct, frozen=True):
+    """What one rule found, and how many things it looked at."""
+
+    judged: int
+    findings: tuple[Finding, ...]
+
+
+Rule = Callable[[History], Ruling]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,3 +139,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def holds(self) -> bool:
         return not self.findings
+
+    def of(self, rule: str) -> tuple[Finding, ...]:
+        """The findings of one rule."""
+        return tuple(one for one in self.findings if one.rule == rule)
