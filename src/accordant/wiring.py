@@ -42,6 +42,7 @@ from accordant.kernel.failpoints import around
 from accordant.kernel.settings import Settings
 from accordant.masterdata import crosswalk, identity, records
 from accordant.operations.exceptions import Desk, DeskParts
+from accordant.operations.lateness import Lateness
 from accordant.operations.telling import FileChannel, Teller
 from accordant.operations.verification import Verifier
 from accordant.process.contract_amendment import contract_amendment
@@ -132,6 +133,7 @@ class Platform:
         self._spawn("pump", self.pump.run())
         self._spawn("verifier", self.verifier.run())
         self._spawn("teller", self.teller.run())
+        self._spawn("lateness", self.lateness.run())
         for name, connected in self.connections.items():
             for stream in connected.connector.streams:
                 self._spawn(f"poll {name}", self._poller(name, connected, stream=stream).run(self._stop_polling))
@@ -164,7 +166,8 @@ class Platform:
         self._assemble_operations(ports)
 
     def _assemble_operations(self, ports: dict[str, Any]) -> None:
-        """What people work with: the desk for what is open, notices to owners, read-back."""
+        """What people work with: the desk for what is open, notices to owners, read-back, what is late."""
+        works_on: dict[str, Any] = {"database": self.database, "writer": self.writer, "clock": self.clock}
         parts = DeskParts(
             tenant=self.settings.tenant,
             database=self.database,
@@ -174,19 +177,10 @@ class Platform:
             flows=FLOWS,
         )
         self.desk = Desk(parts, estate=self.estates.current, reread=self.pump.nudge)
-        self.teller = Teller(
-            FileChannel(self.settings.state / "notices.jsonl"),
-            database=self.database,
-            writer=self.writer,
-            clock=self.clock,
-        )
-        self.verifier = Verifier(
-            database=self.database,
-            writer=self.writer,
-            clock=self.clock,
-            ports=ports,
-            policies=lambda: self.estates.current().policies,
-        )
+        self.teller = Teller(FileChannel(self.settings.state / "notices.jsonl"), **works_on)
+        policies: dict[str, Any] = {"policies": lambda: self.estates.current().policies}
+        self.verifier = Verifier(ports=ports, **works_on, **policies)
+        self.lateness = Lateness(flows=tuple(FLOWS.all()), **works_on, **policies)
 
     def _engine(self, driver: Driver) -> Engine:
         if self.settings.engine == "dbos":
