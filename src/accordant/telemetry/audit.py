@@ -68,7 +68,7 @@ class AuditChain:
     table = audit_table
 
     def __init__(self, segment: str, *, n: int = 0, head: str = GENESIS) -> None:
-        self._segment = segment
+        self.segment = segment
         self._n = n
         self._head = head
 
@@ -77,8 +77,8 @@ class AuditChain:
         linked: list[RowValues] = []
         for row in rows:
             n += 1
-            following = _hash(self._segment, n, row=row, previous=head)
-            linked.append((self._segment, n, *row, head, following))
+            following = _hash(self.segment, n, row=row, previous=head)
+            linked.append((self.segment, n, *row, head, following))
             head = following
         return linked, (n, head)
 

@@ -1,7 +1,9 @@
 """The writing thread's side: one connection, and one database transaction for each group of changes.
 
 When the connection to PostgreSQL breaks while a commit is on its way, the database itself is asked afterwards what
-became of that transaction, so that every group is written exactly once.
+became of that transaction, so that every group is written exactly once. Each group carries a mark of its own: the
+server's word for a transaction id is not enough, because a server that crashed gives the ids of lost transactions out
+again, and then says "committed" of somebody else's.
 """
 
 import sqlite3
@@ -10,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import psycopg
-from sqlalchemy import Table
+from sqlalchemy import Column, Table, Text
 from sqlalchemy.exc import SQLAlchemyError
 
+from accordant.kernel.chance import new_token
 from accordant.kernel.database.changes import Changes, Committed, RowValues, merge
-from accordant.kernel.database.connection import Database
+from accordant.kernel.database.connection import Database, metadata
 from accordant.kernel.database.problems import NotCommitted, StorageLost, Unstorable, is_passing, meaning_of
 from accordant.kernel.database.statements import KeyOf, NewKeys, key_width, write_postgresql, write_sqlite
 from accordant.kernel.errors import AccordantError
@@ -25,11 +28,20 @@ _FIND_OUT_FOR_S = 120.0
 _TURNS = 4_021_979_113
 """Advisory lock under which the writers of several workers take turns."""
 
+mark_table = Table(
+    "commit_mark",
+    metadata,
+    Column("segment", Text, primary_key=True, comment="the audit segment of one writing process"),
+    Column("mark", Text, nullable=False, comment="of the last group that this process committed"),
+)
+"""PostgreSQL only: tells whether a group whose commit was not answered is there."""
+
 
 class Chain(Protocol):
     """Numbers and hashes rows of the audit chain in the order they are committed."""
 
     table: Table
+    segment: str
 
     def link(self, rows: Sequence[RowValues]) -> tuple[list[RowValues], object]:
         """The finished rows, and the head to remember once they are committed."""
@@ -46,9 +58,10 @@ Outcome = Committed | AccordantError
 class _InDoubt(Exception):
     """The connection broke during COMMIT."""
 
-    def __init__(self, transaction: str, *, new: NewKeys, moved: int, head: object) -> None:
+    def __init__(self, transaction: str, *, mark: str, new: NewKeys, moved: int, head: object) -> None:
         super().__init__(transaction)
         self.transaction = transaction
+        self.mark = mark
         self.new = new
         self.moved = moved
         self.head = head
@@ -99,7 +112,7 @@ class WritingSession:
                 return self._transact(changes)
             except _InDoubt as doubt:
                 self.close()
-                if self._was_committed(doubt.transaction):
+                if self._was_committed(doubt.transaction, doubt.mark):
                     self._chain.advance(doubt.head)
                     return doubt.new, doubt.moved
             except (psycopg.OperationalError, NotCommitted) as failed:
@@ -111,7 +124,7 @@ class WritingSession:
     def _transact(self, changes: Changes) -> tuple[NewKeys, int]:
         cursor = self._connect().cursor()
         linked, head = self._chain.link(changes.chained)
-        transaction = ""
+        transaction = mark = ""
         with around("database.begin"):
             cursor.execute("BEGIN IMMEDIATE" if self._database.is_sqlite else "BEGIN")
         try:
@@ -122,6 +135,8 @@ class WritingSession:
             if self._database.is_sqlite:
                 new = write_sqlite(cursor, added=changes.added, put=put)
             else:
+                mark = new_token()
+                put[mark_table] = [(self._chain.segment, mark)]
                 new, transaction = write_postgresql(cursor, added=changes.added, put=put)
             self._append(cursor, linked)
             moved = self._run_follow_ups(cursor, changes)
@@ -133,7 +148,7 @@ class WritingSession:
                 cursor.execute("COMMIT")
         except psycopg.OperationalError as failed:
             if is_passing(failed):
-                raise _InDoubt(transaction, new=new, moved=moved, head=head) from failed
+                raise _InDoubt(transaction, mark=mark, new=new, moved=moved, head=head) from failed
             raise
         except sqlite3.Error:
             self._roll_back(cursor)
@@ -168,15 +183,16 @@ class WritingSession:
             raise LookupError(f"no statement is called {', '.join(asked)}; give it to the writer")
         return moved
 
-    def _was_committed(self, transaction: str) -> bool:
+    def _was_committed(self, transaction: str, mark: str) -> bool:
+        """Once the transaction runs no more, its mark is there or it is not."""
         give_up_at = time.monotonic() + _FIND_OUT_FOR_S
         while time.monotonic() < give_up_at:
             try:
                 cursor = self._connect().cursor()
-                cursor.execute("SELECT pg_xact_status(%s::xid8)", (transaction,))
-                status = cursor.fetchone()[0]
-                if status in {"committed", "aborted"}:
-                    return status == "committed"
+                if not _is_running(cursor, transaction):
+                    cursor.execute(f"SELECT mark FROM {mark_table.name} WHERE segment = %s", (self._chain.segment,))
+                    found = cursor.fetchone()
+                    return found is not None and found[0] == mark
             except (psycopg.OperationalError, NotCommitted):
                 self.close()
             time.sleep(0.1)
@@ -197,6 +213,15 @@ class WritingSession:
             cursor.execute("ROLLBACK")
         except (sqlite3.Error, psycopg.Error):
             self.close()
+
+
+def _is_running(cursor: Any, transaction: str) -> bool:
+    """Whether the server still works on it; one it has never heard of was lost in a crash."""
+    try:
+        cursor.execute("SELECT pg_xact_status(%s::xid8)", (transaction,))
+    except psycopg.errors.InvalidParameterValue:  # "is in the future"
+        return False
+    return cursor.fetchone()[0] == "in progress"
 
 
 def _last_rows(rows: Sequence[tuple[Table, RowValues]]) -> dict[Table, list[RowValues]]:
