@@ -32,6 +32,18 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     legal_entity: str = ""
 
 
+class Final(msgspec.Struct, frozen=True, kw_only=True):
+    """What a record says in the end, whichever way round the facts about it were taken up."""
+
+    system: str
+    kind: str
+    business_id: str
+    says: Mapping[str, Any]
+    """In canonical words, as the system holds it: `{"service_tier": "plus", …}`."""
+    transactions: tuple[str, ...]
+    """Business ids of the transactions that lead to it; it is judged once all of them are completed."""
+
+
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery that somebody sent, and what the sender learned of it."""
 
@@ -71,6 +83,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     """What must have happened once everything has healed and come to rest."""
 
     expected: tuple[Expected, ...] = ()
+    final: tuple[Final, ...] = ()
     acknowledged: tuple[Acknowledged, ...] = ()
     ambiguities: tuple[Ambiguity, ...] = ()
     canaries: tuple[str, ...] = ()

@@ -86,7 +86,7 @@ def partial(history: History) -> Ruling:
     findings: list[Finding] = []
     for subject, expected in wanted(history).items():
         rows = rows_of.get(subject, [])
-        if not rows or any(_on_the_way(row, history, held_by) for row in rows):
+        if not rows or any(_on_the_way(row, history, held_by=held_by) for row in rows):
             continue
         applied = [one for one in expected if writes.own(one)]
         if any(row.state in TAKEN_BACK for row in rows):
@@ -99,7 +99,7 @@ def partial(history: History) -> Ruling:
     return Ruling(len(wanted(history)), tuple(findings))
 
 
-def _on_the_way(row: TransactionRow, history: History, held_by: set[str]) -> bool:
+def _on_the_way(row: TransactionRow, history: History, *, held_by: set[str]) -> bool:
     if row.state == "exception":
         return row.transaction_id in held_by
     if row.state not in {"running", "waiting"}:

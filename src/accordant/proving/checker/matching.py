@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from accordant.backbone.rows import EffectRow, TransactionRow
-from accordant.proving.checker.history import Applied, Expected, History
+from accordant.proving.checker.history import Applied, Expected, Final, History
 
 Thing = tuple[str, str, str]
 """System, kind and business id."""
@@ -19,7 +19,7 @@ VOID = frozenset({"canceled", "cancelled", "closed", "ended", "void", "voided"})
 _One = TypeVar("_One", Expected, Applied, EffectRow)
 
 
-def thing_of(one: Expected | Applied | EffectRow) -> Thing:
+def thing_of(one: Expected | Final | Applied | EffectRow) -> Thing:
     """What it is about."""
     return one.system, one.kind, one.business_id
 
@@ -108,8 +108,18 @@ def says(line: Applied, one: Expected) -> bool:
     """Whether the record, after this write, is as the expectation says."""
     if one.amount_minor is not None and (line.amount_minor, line.currency) != (one.amount_minor, one.currency):
         return False
-    told = set(_leaves(body_of(line))) if one.says else set[str]()
-    return all(_text(value) in told for value in one.says.values() if value is not None)
+    return tells(line, one.says)
+
+
+def tells(line: Applied, words: Mapping[str, Any]) -> bool:
+    """Whether every one of these values stands somewhere in the record, whatever the system calls it."""
+    told = set(_leaves(body_of(line))) if words else set[str]()
+    return all(str(value) in told for value in words.values() if value is not None)
+
+
+def agrees(record: Mapping[str, Any], words: Mapping[str, Any]) -> bool:
+    """Whether a held record says the same under the names that both know."""
+    return all(str(record[name]) == str(value) for name, value in words.items() if name in record)
 
 
 def body_of(line: Applied) -> Any:
@@ -125,13 +135,9 @@ def _leaves(body: Any) -> Iterator[str]:
         for value in body:  # pyright: ignore[reportUnknownVariableType]
             yield from _leaves(value)
     elif body is not None:
-        yield _text(body)
+        yield str(body)
         if isinstance(body, str) and body[10:11] == "T":
             yield body[:10]
-
-
-def _text(value: Any) -> str:
-    return str(value)
 
 
 def held_records(history: History, system: str, *, kind: str) -> dict[str, Mapping[str, Any]] | None:

@@ -96,16 +96,16 @@ def read_records(database_url: str) -> Records:
 def _records(connection: Connection) -> Records:
     chain = verify_chain(connection)
     return Records(
-        messages=_rows(connection, inbox_table, MessageRow),
-        transactions=_rows(connection, transaction_table, TransactionRow),
-        effects=_rows(connection, effect_table, EffectRow),
-        exceptions=_rows(connection, exception_table, ExceptionRow),
+        messages=_rows(connection, inbox_table, kind=MessageRow),
+        transactions=_rows(connection, transaction_table, kind=TransactionRow),
+        effects=_rows(connection, effect_table, kind=EffectRow),
+        exceptions=_rows(connection, exception_table, kind=ExceptionRow),
         audit=tuple(_audit(connection)),
         chain_problem="" if chain.valid else f"entry {chain.first_broken} does not follow from the one before it",
     )
 
 
-def _rows(connection: Connection, table: Table, kind: type[_Row]) -> tuple[_Row, ...]:
+def _rows(connection: Connection, table: Table, *, kind: type[_Row]) -> tuple[_Row, ...]:
     """Every row of a table, without the large columns that no rule reads."""
     columns: list[ColumnElement[Any]] = [
         literal(_LEFT_OUT[one.name]).label(one.name) if one.name in _LEFT_OUT else one for one in table.c

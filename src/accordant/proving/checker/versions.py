@@ -1,6 +1,6 @@
 """Newer is never overwritten by older, and what concerns one customer happens in the order of its facts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,11 +9,13 @@ from accordant.backbone.rows import TransactionRow
 from accordant.proving.checker.history import Applied, Expected, Finding, History, Ruling
 from accordant.proving.checker.matching import (
     Thing,
+    agrees,
     by_thing,
     held_records,
     lines_of,
     says,
     standing,
+    tells,
     thing_of,
 )
 
@@ -43,8 +45,17 @@ def stale(history: History) -> Ruling:
         last = lines[thing][-1]
         if not any(says(last, one) for one in allowed):
             findings.append(_stale(f"the last write (line {last.n}) is not version {newest.version}", thing))
-        elif not _held_as(history, allowed, last=last):
+        elif not any(_held_as(history, last, words=_words(one)) for one in allowed if says(last, one)):
             findings.append(_stale(f"it holds something else than version {newest.version}", thing))
+    for one in history.truth.final:
+        thing = thing_of(one)
+        if lines.get(thing) and all(_is_done(rows_of.get(subject, [])) for subject in one.transactions):
+            judged += 1
+            last = lines[thing][-1]
+            if not tells(last, one.says):
+                findings.append(_stale(f"the last write (line {last.n}) is not what it comes to", thing))
+            elif not _held_as(history, last, words=one.says):
+                findings.append(_stale("it holds something else than it comes to", thing))
     return Ruling(judged, tuple(findings))
 
 
@@ -52,22 +63,19 @@ def _is_done(rows: Sequence[TransactionRow]) -> bool:
     return any(row.state == "completed" for row in rows)
 
 
-def _held_as(history: History, allowed: Sequence[Expected], *, last: Applied) -> bool:
-    """Whether what the system shows agrees with a version; a system that was not asked disagrees with nobody."""
+def _held_as(history: History, last: Applied, *, words: Mapping[str, Any]) -> bool:
+    """Whether what the system shows says so; a system that was not asked contradicts nobody."""
     records = held_records(history, last.system, kind=last.kind)
     if records is None:
         return True
     record = records.get(last.business_id)
-    if record is None:
-        return last.change == "delete"
-    return any(_agrees(record, one) for one in allowed if says(last, one))
+    return agrees(record, words) if record is not None else last.change == "delete"
 
 
-def _agrees(record: Any, one: Expected) -> bool:
-    told: dict[str, Any] = dict(one.says)
-    if one.amount_minor is not None:
-        told |= {"amount_minor": one.amount_minor, "currency": one.currency}
-    return all(str(record[name]) == str(value) for name, value in told.items() if name in record)
+def _words(one: Expected) -> dict[str, Any]:
+    if one.amount_minor is None:
+        return dict(one.says)
+    return {**one.says, "amount_minor": one.amount_minor, "currency": one.currency}
 
 
 def order(history: History) -> Ruling:
