@@ -30,6 +30,7 @@ NOT_WON = {"Prospecting", "Engaging", "Lost", "Closed Lost", "Qualification", "N
     "Negotiation/Review",
 }
 LINES_MAX = 20
+FIRST_DAY, LAST_DAY = date(1970, 1, 3), date(2199, 12, 31)
 Json = dict[str, Any]
 
 
@@ -140,8 +141,11 @@ def _problem_of(row: dict[str, str], accounts: dict[str, dict[str, str]]) -> str
     stage, is_won = row["deal_stage"], row["deal_stage"] in WON
     if not is_won and stage not in NOT_WON:
         return "stage.unknown"
-    if row["close_date"] and _day(row["close_date"]) is None:
+    closed = _day(row["close_date"])
+    if row["close_date"] and closed is None:
         return "date.format"
+    if closed and not FIRST_DAY <= closed <= LAST_DAY:
+        return "date.suspicious"
     if is_won and not row["close_date"]:
         return "date.missing"
     return _amount_problem(row["close_value"], is_won) or _account_problem(row, accounts, is_won)

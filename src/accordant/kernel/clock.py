@@ -4,6 +4,9 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+from accordant.kernel.dates import read_instant_ms
+from accordant.kernel.errors import Malformed
+
 
 class Clock(Protocol):
     """Wall time for records, monotonic time for durations."""
@@ -52,7 +55,7 @@ def utc_text(at_ms: int) -> str:
 
 def parse_utc_ms(text: str) -> int:
     """Milliseconds of an RFC 3339 text that names its offset; raises ValueError otherwise."""
-    instant = datetime.fromisoformat(text.replace("+0000", "+00:00"))
-    if instant.tzinfo is None:
-        raise ValueError(f"{text!r} names no time zone; expected an offset such as Z or +01:00")
-    return round(instant.timestamp() * 1000)
+    try:
+        return read_instant_ms(text)
+    except Malformed as wrong:
+        raise ValueError(wrong.message) from None

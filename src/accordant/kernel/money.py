@@ -60,13 +60,11 @@ def exponent(currency: str) -> int:
     """How many decimals the currency has.
 
     Raises:
-        Malformed: not the upper-case ISO 4217 code of a currency that is money today.
+        Malformed: not the upper-case ISO 4217 code of a currency that is money today: currency.missing, currency.case,
+            currency.not_allowed.
     """
     if currency not in _ALPHABETIC:
-        raise Malformed(
-            f"{currency[:20]!r} is not a currency code; expected three upper-case letters of ISO 4217, such as USD",
-            code="currency.not_allowed",
-        )
+        raise _no_currency(currency)
     return _EXPONENTS.get(currency, 2)
 
 
@@ -81,14 +79,35 @@ def parse_money(text: str, currency: str) -> Money:
         raise Malformed(
             f"{text[:40]!r} is not an amount; expected digits with at most {places} decimals, such as 1054.00",
             code="money.format",
+            hint="a point before the decimals; no separators, spaces, signs in front, exponents or other digits",
         )
     minor = Decimal(text).scaleb(places)
     if minor != minor.to_integral_value():
         raise Malformed(
             f"{text!r} has too many decimals; {currency} has {places}",
             code="money.too_many_decimals",
+            hint=f"round it at its source, where somebody answers for the rounding, to {places} decimals",
         )
     return Money(int(minor), currency)
+
+
+def _no_currency(text: str) -> Malformed:
+    expected = "expected three upper-case letters of ISO 4217, such as USD"
+    if not text.strip():
+        return Malformed(
+            f"there is no currency; {expected}", code="currency.missing", hint="it is never guessed: name it"
+        )
+    if text.upper() in _ALPHABETIC:
+        return Malformed(
+            f"{text[:20]!r} is not written as a currency code; {expected}",
+            code="currency.case",
+            hint=f"write {text.upper()}",
+        )
+    return Malformed(
+        f"{text[:20]!r} is not a currency code; {expected}",
+        code="currency.not_allowed",
+        hint="old currencies, test codes, metals and coins are no money here; use the currency that is paid in",
+    )
 
 
 def _same_currency(left: Money, right: Money) -> None:
@@ -96,4 +115,5 @@ def _same_currency(left: Money, right: Money) -> None:
         raise Malformed(
             f"cannot combine {left.currency} with {right.currency}; both amounts must be in one currency",
             code="currency.mismatch",
+            hint="convert one of them at its source, where the rate and its day are known",
         )

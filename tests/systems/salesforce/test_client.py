@@ -281,7 +281,7 @@ class Inbox:
                     stream="Opportunity",
                     delivery_id=row.delivery_id,
                     body=row.body,
-                    received_at_ms=0,
+                    received_at_ms=1_795_262_400_123,
                     correlation_id="c",
                 )
             )

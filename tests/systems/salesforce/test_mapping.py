@@ -40,7 +40,7 @@ def message(row: dict[str, Any] | bytes, stream: str = "Opportunity") -> Message
         stream=stream,
         delivery_id="006A@2026-11-21T12:00:00.123Z",
         body=body,
-        received_at_ms=0,
+        received_at_ms=1_795_262_400_123,
         correlation_id="c",
     )
 
@@ -120,6 +120,16 @@ def test_other_streams_tell_nothing() -> None:
         ({"StageName": None}, "stage.unknown", "/StageName"),
         ({"CloseDate": "31/31/2017"}, "date.format", "/CloseDate"),
         ({"CloseDate": "2017-02-29"}, "date.format", "/CloseDate"),
+        ({"CloseDate": "2026-W53-1"}, "date.format", "/CloseDate"),
+        ({"CloseDate": "9999-12-31"}, "date.suspicious", "/CloseDate"),
+        ({"CloseDate": "1/1/1970"}, "date.suspicious", "/CloseDate"),
+        ({"CloseDate": "0001-01-01"}, "date.suspicious", "/CloseDate"),
+        ({"SystemModstamp": "2036-11-21T12:00:00Z"}, "time.future", "/SystemModstamp"),
+        ({"SystemModstamp": "2026-11-21T12:00:00"}, "time.zone_missing", "/SystemModstamp"),
+        ({"Account": {**ACCOUNT, "Name": " \u200b"}}, "name.empty", "/Account/Name"),
+        ({"Account": {**ACCOUNT, "Name": "Ac\nme"}}, "text.control", "/Account/Name"),
+        ({"Account": {**ACCOUNT, "Name": "x" * 256}}, "name.too_long", "/Account/Name"),
+        ({"Account": {**ACCOUNT, "Name": "N/A"}}, "value.placeholder", "/Account/Name"),
         ({"CloseDate": "1.3.2017"}, "date.format", "/CloseDate"),
         ({"CloseDate": None}, "date.missing", "/CloseDate"),
         ({"StageName": "Lost", "CloseDate": "soon"}, "date.format", "/CloseDate"),
@@ -140,7 +150,7 @@ def test_other_streams_tell_nothing() -> None:
         ({"Account": None, "AccountId": None, "Account_Name__c": None}, "account.missing", "/Account_Name__c"),
         ({"Account": {**ACCOUNT, "Parent_Name__c": "Nobody"}}, "account.missing", "/Account/Parent_Name__c"),
         ({"Account": {**ACCOUNT, "Source_Row__c": "a,b"}}, "row.malformed", "/Account/Source_Row__c"),
-        ({"SystemModstamp": "yesterday"}, "row.malformed", "/SystemModstamp"),
+        ({"SystemModstamp": "yesterday"}, "time.syntax", "/SystemModstamp"),
     ],
 )
 def test_what_cannot_be_read_is_named(changes: dict[str, Any], code: str, field: str) -> None:

@@ -4,18 +4,20 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from litestar import Litestar, Request, get, post, put
+from litestar import Litestar, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 from sqlalchemy import Connection, select
 
 from accordant.backbone.rows import exception_table
 from accordant.experience.api import problems
+from accordant.experience.api.reading import BODY_MAX, AnyRequest, read_body, refuse_hostile, shown
 from accordant.governance.versions import RowTerms
 from accordant.kernel.database.connection import durability
+from accordant.kernel.dates import require_likely_ms
 from accordant.kernel.errors import AccordantError, Malformed, Misconfigured, Refused, Unverified
 from accordant.operations.progress import progress
 from accordant.operations.replay import Planned, ReplayParts, Replays, Selection, preview
@@ -25,9 +27,7 @@ if TYPE_CHECKING:
 
 ACTOR = "operator"
 _ACTOR_MAX = 100
-_BODY_MAX = 1024 * 1024
 _TOKEN_MIN = 16
-AnyRequest = Request[Any, Any, Any]
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
@@ -126,7 +126,7 @@ async def retry(state: State, request: AnyRequest, *, exception_id: FromPath[str
     actor = actor_of(request)
     if not await platform.database.read(lambda connection: _knows_item(connection, exception_id)):
         raise Refused(
-            f"there is no exception {exception_id}",
+            f"there is no exception {shown(exception_id)}",
             code="exception.unknown",
             hint="list the open ones with `accordant exception list`",
         )
@@ -139,7 +139,7 @@ async def release(state: State, request: AnyRequest, *, group: FromPath[str]) ->
     actor = actor_of(request)
     if not await platform.database.read(lambda connection: _knows_cause(connection, group)):
         raise Refused(
-            f"no exception ever had the cause {group}",
+            f"no exception ever had the cause {shown(group)}",
             code="cause.unknown",
             hint="list the causes with `accordant exception list`",
         )
@@ -147,10 +147,9 @@ async def release(state: State, request: AnyRequest, *, group: FromPath[str]) ->
 
 
 @put("/v1/reference/{table:str}")
-async def set_reference(
-    state: State, request: AnyRequest, *, table: FromPath[str], data: JSONBody[ReferenceRequest]
-) -> ReferenceSet:
+async def set_reference(state: State, request: AnyRequest, *, table: FromPath[str]) -> ReferenceSet:
     platform: Platform = state["platform"]
+    data = await read_body(request, ReferenceRequest)
     version = await platform.estates.set_reference(
         table,
         data.value,
@@ -162,8 +161,12 @@ async def set_reference(
 
 
 @post("/v1/replay", status_code=200)
-async def replay(state: State, request: AnyRequest, *, data: JSONBody[ReplayRequest]) -> Replayed:
+async def replay(state: State, request: AnyRequest) -> Replayed:
     platform: Platform = state["platform"]
+    data = await read_body(request, ReplayRequest)
+    for instant_ms in (data.since_ms, data.until_ms):
+        if instant_ms is not None:
+            require_likely_ms(instant_ms)
     actor, tenant = actor_of(request), platform.settings.tenant
     if data.preview:
         planned = await platform.database.read(lambda connection: preview(connection, data, tenant=tenant))
@@ -199,6 +202,7 @@ def create_app(platform: "Platform", token: str) -> Litestar:
     return Litestar(
         route_handlers=[health, how_far, retry, release, set_reference, replay],
         guards=[require_token],
+        before_request=refuse_hostile,
         exception_handlers={
             AccordantError: problems.of_error,
             HTTPException: problems.of_http,
@@ -207,7 +211,7 @@ def create_app(platform: "Platform", token: str) -> Litestar:
         state=State({"platform": platform}),
         openapi_config=None,
         logging_config=None,
-        request_max_body_size=_BODY_MAX,
+        request_max_body_size=BODY_MAX,
     )
 
 
@@ -218,6 +222,7 @@ def actor_of(request: AnyRequest) -> str:
         raise Malformed(
             f"X-Actor is {actor[:40]!r}; expected 1 to {_ACTOR_MAX} printable characters",
             code="actor.malformed",
+            hint="send the name of who commands, as the audit will say it, or leave X-Actor out",
         )
     return actor
 

@@ -17,7 +17,15 @@ from accordant.kernel.errors import AccordantError, Malformed, Refused, Unverifi
 MEDIA_TYPE = "application/problem+json"
 log = structlog.get_logger("api")
 
-_NOT_FOUND = frozenset({"reference.unknown_table", "exception.unknown", "cause.unknown"})
+_BY_CODE = {
+    **dict.fromkeys(
+        ("reference.unknown_table", "exception.unknown", "cause.unknown", "path.characters"), HTTPStatus.NOT_FOUND
+    ),
+    "body.too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "body.media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "body.encoding": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "headers.too_large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+}
 _STATUS: tuple[tuple[type[AccordantError], HTTPStatus], ...] = (
     (Unverified, HTTPStatus.UNAUTHORIZED),
     (Malformed, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -27,6 +35,12 @@ _STATUS: tuple[tuple[type[AccordantError], HTTPStatus], ...] = (
     (NotRead, HTTPStatus.SERVICE_UNAVAILABLE),
     (StorageLost, HTTPStatus.SERVICE_UNAVAILABLE),
 )
+
+
+_HINTS = {
+    HTTPStatus.NOT_FOUND: "see docs/cli.md for what the API offers",
+    HTTPStatus.METHOD_NOT_ALLOWED: "see docs/cli.md for the method of each request",
+}
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,11 +58,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 def of_error(_: Request[Any, Any, Any], error: AccordantError) -> Response[Problem]:
     """The answer to an error of ours."""
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    if error.code in _NOT_FOUND:
-        status = HTTPStatus.NOT_FOUND
-    else:
-        status = next((status for kind, status in _STATUS if isinstance(error, kind)), status)
+    status = _BY_CODE.get(error.code)
+    if status is None:
+        known = (status for kind, status in _STATUS if isinstance(error, kind))
+        status = next(known, HTTPStatus.INTERNAL_SERVER_ERROR)
     return _answer(status, code=error.code, detail=error.message, hint=error.hint, about=error.detail)
 
 
@@ -57,12 +70,11 @@ def of_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem
     status = HTTPStatus(error.status_code)
     if status is HTTPStatus.BAD_REQUEST:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-    hints = {
-        HTTPStatus.NOT_FOUND: "see docs/cli.md for what the API offers",
-        HTTPStatus.UNPROCESSABLE_ENTITY: "send a JSON object with the fields named in docs/cli.md",
-    }
-    code = f"http.{status.name.lower()}"
-    return _answer(status, code=code, detail=_said(error), hint=hints.get(status, ""), about={})
+    if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        said, hint = "the body is too large; at most 1 MiB is accepted", "name fewer ids, or select by time"
+        return _answer(status, code="body.too_large", detail=said, hint=hint, about={})
+    hint = _HINTS.get(status, "see docs/cli.md for what the request takes")
+    return _answer(status, code=f"http.{status.name.lower()}", detail=_said(error), hint=hint, about={})
 
 
 def of_defect(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -81,8 +93,8 @@ def _said(error: HTTPException) -> str:
     extra: object = error.extra
     if isinstance(extra, list) and extra:
         said: list[Any] = extra  # Litestar types it as a list of anything
-        return "; ".join(str(one.get("message", one)) if isinstance(one, dict) else str(one) for one in said)[:500]  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-    return str(error.detail)[:500]
+        return "; ".join(str(one.get("message", one)) if isinstance(one, dict) else str(one) for one in said)[:100]  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    return str(error.detail)[:100]
 
 
 def _answer(status: HTTPStatus, *, code: str, detail: str, hint: str, about: dict[str, Any]) -> Response[Problem]:

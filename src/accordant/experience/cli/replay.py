@@ -15,8 +15,8 @@ from accordant.experience.cli.options import ActorOption, DbOption, JsonOption, 
 from accordant.experience.cli.outcome import NOT_FOUND, BadInput
 from accordant.experience.cli.reading import records
 from accordant.experience.cli.screen import Screen, cell, write_json
-from accordant.kernel.clock import parse_utc_ms
-from accordant.kernel.errors import Refused
+from accordant.kernel.dates import read_instant_ms
+from accordant.kernel.errors import Malformed, Refused
 from accordant.operations.replay import Planned, Selection, preview
 
 _SHOWN_MAX = 40
@@ -80,10 +80,12 @@ def _instant(text: str, option: str) -> int | None:
     if not text:
         return None
     try:
-        return parse_utc_ms(text if "T" in text else text + _BEGIN_OF_DAY)
-    except ValueError as wrong:
+        return read_instant_ms(text if "T" in text else text + _BEGIN_OF_DAY)
+    except Malformed as wrong:
         raise BadInput(
-            f"{option} {text!r} is no instant; expected 2026-11-21 or 2026-11-21T12:00:00Z", code="replay.instant"
+            f"{option} {text[:40]!r} is no instant; expected 2026-11-21 or 2026-11-21T12:00:00Z",
+            code="replay.instant",
+            hint=wrong.hint,
         ) from wrong
 
 

@@ -15,9 +15,11 @@ from accordant.canonical.customer import SourceAccount
 from accordant.canonical.envelope import Fact
 from accordant.canonical.opportunity import Opportunity, OpportunityWon
 from accordant.connector.strict_json import decode
-from accordant.kernel.clock import parse_utc_ms, utc_text
+from accordant.kernel.clock import utc_text
+from accordant.kernel.dates import read_day, read_instant_ms, require_likely_day, require_likely_ms
 from accordant.kernel.errors import Malformed
 from accordant.kernel.ids import digest
+from accordant.kernel.text import name_fault
 
 STREAM = "Opportunity"
 WON = frozenset({"Won", "Closed Won"})
@@ -27,6 +29,8 @@ OPEN_OR_LOST = frozenset(
 )
 AMENDING = frozenset({"Existing Customer - Upgrade", "Existing Customer - Downgrade"})
 PARENT_LEVELS = 2
+AHEAD_MS_MAX = 48 * 3_600_000
+"""Clocks may be wrong by a day, theirs and ours."""
 
 DEAL_FIELDS = (
     "Id Name StageName Amount CloseDate Type TotalOpportunityQuantity CurrencyIsoCode AccountId SystemModstamp "
@@ -34,10 +38,11 @@ DEAL_FIELDS = (
 ).split()
 ACCOUNT_FIELDS = "Id Name Industry BillingCountry Website Tax_Id__c ParentId Parent_Name__c Source_Row__c".split()
 
-_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,8})?", re.ASCII)
 _COUNT = re.compile(r"0*([1-9]\d{0,8})(\.0+)?", re.ASCII)
+
+_ACCOUNT = "the name of an account that exists"
 
 Row = dict[str, Any]
 
@@ -47,8 +52,9 @@ def translate(message: Message) -> list[Told] | Ignored:
 
     Raises:
         Malformed: with `detail` naming the record, the field, its value and what was expected. Codes: row.malformed,
-            stage.unknown, date.format, date.missing, money.format, money.missing, money.negative, money.zero,
-            quantity.format, product.missing, currency.missing, account.missing, account.too_deep.
+            stage.unknown, date.*, time.*, money.format, money.missing, money.negative, money.zero,
+            quantity.format, product.missing, currency.missing, account.missing, account.too_deep, name.*,
+            text.control, value.placeholder.
     """
     if message.stream != STREAM:
         return Ignored(reason="unknown_type")
@@ -61,7 +67,7 @@ def translate(message: Message) -> list[Told] | Ignored:
     if not won or closed_on is None or amount_text is None or account is None:
         return Ignored(reason="not_won")
     fact = _fact(row, account, closed_on=closed_on, amount_text=amount_text)
-    stamp_ms = row.stamp_ms()
+    stamp_ms = row.stamp_ms(received_at_ms=message.received_at_ms)
     return [
         Told(
             fact=fact,
@@ -156,9 +162,8 @@ class _Deal:
         """A row that did not fit its columns is not believed in any field."""
         raw = self.text("Source_Row__c")
         if raw is not None:
-            self.refuse(
-                "row.malformed", "Source_Row__c", value=raw, expected="as many values as the export has columns"
-            )
+            expected = "as many values as the export has columns"
+            self.refuse("row.malformed", "Source_Row__c", value=raw, expected=expected)
 
     def is_won(self) -> bool:
         stage = self.text("StageName")
@@ -169,37 +174,31 @@ class _Deal:
             self.refuse("stage.unknown", "StageName", value=stage, expected=f"one of {allowed}")
         return False
 
-    def stamp_ms(self) -> int:
-        value = self.text("SystemModstamp")
+    def stamp_ms(self, *, received_at_ms: int) -> int:
+        """When Salesforce last changed it; a stamp of the future would outrank every truth until its day comes."""
+        value = self.text("SystemModstamp") or ""
+        expected = "a date-time such as 2026-11-21T12:00:00.000+0000"
         try:
-            return parse_utc_ms(value or "")
-        except ValueError:
-            self.refuse(
-                "row.malformed",
-                "SystemModstamp",
-                value=value,
-                expected="a date-time such as 2026-11-21T12:00:00.000+0000",
-            )
+            stamp_ms = require_likely_ms(read_instant_ms(value))
+        except Malformed as wrong:
+            self.refuse(wrong.code, "SystemModstamp", value=value or None, expected=expected)
+        if stamp_ms > received_at_ms + AHEAD_MS_MAX:
+            self.refuse("time.future", "SystemModstamp", value=value, expected="a date-time that is not in the future")
+        return stamp_ms
 
     def closed_on(self, *, required: bool) -> date | None:
         value = self.text("CloseDate")
         if value is None:
-            return (
-                self.refuse("date.missing", "CloseDate", value=None, expected="the day of closing")
-                if required
-                else None
-            )
-        iso, american = _ISO_DATE.fullmatch(value), _US_DATE.fullmatch(value)
+            needed = "the day of closing"
+            return self.refuse("date.missing", "CloseDate", value=None, expected=needed) if required else None
+        expected = "a day such as 2017-03-01 or 3/1/2017 (month first)"
+        american = _US_DATE.fullmatch(value)
         try:
-            if iso is not None:
-                return date(int(iso[1]), int(iso[2]), int(iso[3]))
-            if american is not None:
-                return date(int(american[3]), int(american[1]), int(american[2]))
-        except ValueError:
-            pass  # no such day: refused below like any other text
-        return self.refuse(
-            "date.format", "CloseDate", value=value, expected="a day such as 2017-03-01 or 3/1/2017 (month first)"
-        )
+            iso = f"{american[3]}-{american[1]:0>2}-{american[2]:0>2}" if american else value
+            return require_likely_day(read_day(iso))
+        except Malformed as wrong:
+            code = wrong.code if wrong.code == "date.suspicious" else "date.format"
+            return self.refuse(code, "CloseDate", value=value, expected=expected)
 
     def amount(self, *, required: bool) -> str | None:
         value = self.text("Amount")
@@ -230,9 +229,7 @@ class _Deal:
         word = self.text("Account_Name__c")
         if word is None and self.text("AccountId") is None and not required:
             return None
-        return self.refuse(
-            "account.missing", "Account_Name__c", value=word, expected="the name of an account that exists"
-        )
+        return self.refuse("account.missing", "Account_Name__c", value=word, expected=_ACCOUNT)
 
     def _source_account(self, account: Row, at: str, *, levels: int) -> SourceAccount:
         raw = _text(account.get("Source_Row__c"))
@@ -242,6 +239,9 @@ class _Deal:
         name = _text(account.get("Name"))
         if name is None:
             self.refuse("account.missing", f"{at}/Name", value=None, expected="an account with a name")
+        fault = name_fault(name)
+        if fault is not None:
+            self.refuse(fault[0], f"{at}/Name", value=name, expected=fault[1])
         return SourceAccount(
             source_id=str(account.get("Id") or ""),
             name=name,
@@ -261,9 +261,7 @@ class _Deal:
             expected = f"an account with at most {PARENT_LEVELS} levels above it"
             self.refuse("account.too_deep", f"{at}/ParentId", value=parent_id, expected=expected)
         if parent_id is not None or word is not None:
-            self.refuse(
-                "account.missing", f"{at}/Parent_Name__c", value=word, expected="the name of an account that exists"
-            )
+            self.refuse("account.missing", f"{at}/Parent_Name__c", value=word, expected=_ACCOUNT)
         return None
 
     def refuse(self, code: str, field: str, *, value: str | None, expected: str) -> NoReturn:
