@@ -114,15 +114,23 @@ class _AdvisoryLock:
                     return
 
     async def _again(self) -> bool:
-        """After the server restarted, take the lock again unless somebody else has it."""
-        for _ in range(30):
+        """After the server restarted, take the lock again unless somebody else has it.
+
+        While it cannot be asked nobody else can be given the lock, and nothing can be committed: waiting is safe.
+        """
+        while True:
             try:
-                self._connection.invalidate()
-                self._connection.close()
-                self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-                statement = f"SELECT pg_try_advisory_lock({self._key})"
                 with around("owner.again"):
-                    return bool(self._connection.exec_driver_sql(statement).scalar_one())
+                    return await asyncio.to_thread(self._retake)
             except SQLAlchemyError:
                 await asyncio.sleep(1.0)
-        return False
+
+    def _retake(self) -> bool:
+        fresh = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with contextlib.suppress(SQLAlchemyError):  # the one that broke, or one of an earlier try
+            self._connection.invalidate()
+            self._connection.close()
+        self._connection = fresh
+        statement = f"SELECT pg_try_advisory_lock({self._key})"
+        with around("owner.retake"):
+            return bool(self._connection.exec_driver_sql(statement).scalar_one())

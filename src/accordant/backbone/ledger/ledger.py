@@ -135,8 +135,11 @@ class Ledger:
         step.seen(effect)
         changes = Changes()
         changes.put(effect_table, effect)
-        if step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE):
+        only_sign = step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE)
+        if only_sign:
             self._audit(changes, step, action="effect.sent", effect=effect)
+        # A database that takes nothing now would not remember when a key was first used, hour after hour.
+        if only_sign or not self._writer.is_taking:
             await self._writer.commit(changes, at="effect.sent")
         else:
             self._writer.post(changes, at="effect.posted")

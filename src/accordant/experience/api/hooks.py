@@ -4,6 +4,7 @@ A bare ASGI route. It knows no meaning: a delivery that is authentic and malform
 later, because refusing it would only make the vendor send it again or switch us off.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -12,11 +13,16 @@ import msgspec
 from accordant.backbone.inbox import WEBHOOK, Arrival, Inbox
 from accordant.connector.capabilities import VerifyDelivery
 from accordant.kernel.clock import Clock
-from accordant.kernel.database.writer import NotCommitted, StorageLost
+from accordant.kernel.database import NotCommitted, NotRead, StorageLost
 from accordant.kernel.errors import Unverified
 from accordant.kernel.failpoints import around
 
 BODY_MAX = 1024 * 1024
+KEEP_WITHIN_S = 8.0
+"""Zendesk stops waiting after ten seconds; a clear 503 before that tells it to come again. What is committed after it
+is known when the delivery is repeated.
+
+Source: https://developer.zendesk.com/api-reference/webhooks/introduction"""
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -54,6 +60,7 @@ class Hooks:
         self._doors = doors
         self._clock = clock
         self.refused = 0
+        self.keep_within_s = KEEP_WITHIN_S
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         door = self._doors.get(scope["path"].removeprefix("/hooks/"))
@@ -80,9 +87,10 @@ class Hooks:
         name = scope["path"].removeprefix("/hooks/")
         arrival = Arrival(connection=name, stream=WEBHOOK, delivery_id=delivery.delivery_id, body=body)
         try:
-            with around("hooks.keep"):
-                kept = (await self._inbox.keep([arrival]))[0]
-        except (NotCommitted, StorageLost):
+            async with asyncio.timeout(self.keep_within_s):
+                with around("hooks.keep"):
+                    kept = (await self._inbox.keep([arrival]))[0]
+        except (NotCommitted, NotRead, StorageLost, TimeoutError):
             await answer(send, 503, body=_NO_STORAGE, headers=((b"retry-after", b"5"),))
             return
         new = kept.new or kept.conflict

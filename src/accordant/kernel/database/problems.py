@@ -38,6 +38,9 @@ class StorageLost(AccordantError):
 
 
 _SQLITE_LOST = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")
+_SQLITE_NO_ROOM = ("SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_SHMMAP", "SQLITE_IOERR_NOMEM")
+"""A quota, a limit on the size of files, no room for the shared index: SQLite met them while it wrote ahead, before it
+asked the disk to make anything durable, and took back what it had written."""
 _SQLITE_NOT_NOW = (
     "SQLITE_FULL",
     "SQLITE_READONLY",
@@ -61,10 +64,14 @@ def meaning_of(failed: Exception) -> AccordantError:
         return failed
     detail = {"cause": type(failed).__name__}
     code = code_of(failed)
-    if code.startswith(_SQLITE_LOST) or code in _POSTGRESQL_LOST:
+    if (code.startswith(_SQLITE_LOST) and code not in _SQLITE_NO_ROOM) or code in _POSTGRESQL_LOST:
         return StorageLost(f"the database could not be written: {failed} ({code})", detail=detail)
     broken = isinstance(failed, psycopg.OperationalError) and not code
-    if broken or code.startswith(_SQLITE_NOT_NOW if code.startswith("SQLITE") else _POSTGRESQL_NOT_NOW):
+    if (
+        broken
+        or code in _SQLITE_NO_ROOM
+        or code.startswith(_SQLITE_NOT_NOW if code.startswith("SQLITE") else _POSTGRESQL_NOT_NOW)
+    ):
         return NotCommitted(f"the database did not take the change: {failed}", detail=detail)
     return Unstorable(
         f"the database cannot hold this: {failed}",

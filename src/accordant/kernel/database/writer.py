@@ -43,6 +43,8 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._lost: StorageLost | None = None
+        self.is_taking = True
+        """Whether the database took the last group; while it does not, nothing is begun that it must remember."""
         self.on_lost: Callable[[BaseException], None] | None = None
 
     @property
@@ -113,8 +115,18 @@ class Writer:
                     log.exception("writer.crashed")
                     self._lose(batch, StorageLost(f"the writer failed with {type(crash).__name__}: {crash}"))
                     return
+                self._look_at(outcomes)
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
                     _tell(future, outcome)
+
+    def _look_at(self, outcomes: list[Outcome]) -> None:
+        """Say it once when the database stops taking changes, and once when it takes them again."""
+        refused = next((one for one in outcomes if isinstance(one, NotCommitted)), None)
+        if refused is not None and self.is_taking:
+            log.error("storage.refused", error=refused.message[:300], hint="make room, or see that the server runs")
+        elif refused is None and not self.is_taking:
+            log.warning("storage.recovered")
+        self.is_taking = refused is None
 
     def _lose(self, batch: list[Waiting], lost: StorageLost) -> None:
         self._lost = lost
