@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from accordant.kernel.errors import Misconfigured
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the platform keeps its state and how much it does at once."""
@@ -34,9 +36,20 @@ def settings_for(state: Path, *, database_url: str | None = None, environ: Mappi
         database_url=url,
         tenant=env.get("ACCORDANT_TENANT", "demo"),
         engine=env.get("ACCORDANT_ENGINE", "journal"),
-        in_flight=int(env.get("ACCORDANT_IN_FLIGHT", "64")),
-        port=int(env.get("ACCORDANT_PORT", "8080")),
+        in_flight=_number(env, "ACCORDANT_IN_FLIGHT", default=64, most=100_000),
+        port=_number(env, "ACCORDANT_PORT", default=8080, most=65_535),
     )
+
+
+def _number(env: Mapping[str, str], name: str, *, default: int, most: int) -> int:
+    text = env.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or int(text) > most:
+        raise Misconfigured(
+            f"the variable {name} is {text[:40]!r}; expected a whole number from 0 to {most}",
+            code="settings.number",
+            hint=f"correct {name}, or unset it: {default} is then used",
+        )
+    return int(text)
 
 
 def default_state() -> Path:
@@ -47,6 +60,11 @@ def default_state() -> Path:
 def child_environment(**extra: str) -> dict[str, str]:
     """The environment for a process of ours that this one starts, with something added."""
     return {**os.environ, **extra}
+
+
+def adopt_environment(values: Mapping[str, str]) -> None:
+    """Add variables to this process's own environment, as if it had been started with them."""
+    os.environ.update(values)
 
 
 def secret_overrides(names: Iterable[str], *, environ: Mapping[str, str] | None = None) -> dict[str, str]:

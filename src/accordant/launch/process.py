@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 import msgspec
@@ -23,6 +24,28 @@ class Pulse(msgspec.Struct, frozen=True):
     between_send_and_commit: int
 
 
+class Running(Protocol):
+    """A process that was started, however it was started."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs or nobody has looked; -9 where it was killed."""
+        ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 class PlatformProcess:
     """One platform process at a time on one state folder."""
 
@@ -31,15 +54,19 @@ class PlatformProcess:
         self._database_url = database_url
         self.url = f"http://127.0.0.1:{port}"
         self._port = port
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
         self.kills = 0
         self.peak_rss_kb = 0
 
-    async def start(self) -> None:
-        """Start it and return when its doors are open."""
-        command = [sys.executable, "-m", "accordant.experience.cli.main", "worker", "--state", str(self._state)]
-        database = {"ACCORDANT_DATABASE_URL": self._database_url} if self._database_url else {}
-        self._process = self._spawn([*command, "--port", str(self._port)], child_environment(**database))
+    async def start(self, **environment: str) -> None:
+        """Start it, with something added to its environment, and return when its doors are open.
+
+        Raises Unavailable when it ended, or did not open them in time.
+        """
+        arguments = ["worker", "--state", str(self._state), "--port", str(self._port)]
+        if self._database_url:
+            environment["ACCORDANT_DATABASE_URL"] = self._database_url
+        self._process = self._spawn(arguments, environment)
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _READY_WITHIN_S
         while await self.pulse() is None:
@@ -47,9 +74,13 @@ class PlatformProcess:
                 raise Unavailable(f"the platform did not start; see {self._state / 'platform.log'}")
             await asyncio.sleep(0.02)
 
-    def _spawn(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    def _spawn(self, arguments: list[str], environment: dict[str, str]) -> Running:
+        """Start `accordant` with these arguments; what it says goes to the log."""
+        command = [sys.executable, "-m", "accordant.experience.cli.main", *arguments]
         with (self._state / "platform.log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # noqa: S603 - our own program
+            return subprocess.Popen(  # noqa: S603 - our own program
+                command, stdout=log, stderr=log, env=child_environment(**environment)
+            )
 
     async def pulse(self) -> Pulse | None:
         """What is in flight, or None while it cannot answer."""
