@@ -16,6 +16,7 @@ from accordant.kernel.failpoints import around
 from accordant.kernel.settings import Settings, environment
 from accordant.launch.memory import settle_allocator, settle_collector
 from accordant.launch.state import Address, command_token, write_private
+from accordant.telemetry.log import keep_on_logging
 from accordant.wiring import Platform
 
 log = structlog.get_logger("platform")
@@ -25,6 +26,7 @@ EXIT_FAILED = 70
 
 def run(settings: Settings) -> int:
     """Run until told to stop; returns the exit code. Raises AccordantError when it cannot start."""
+    keep_on_logging()
     if failpoints.arm_from(environment()):
         log.warning("failpoints.armed", variable=failpoints.VARIABLE)
     settle_allocator()
