@@ -1,0 +1,163 @@
+"""Which kills are played: every place that a scene reaches, every occurrence of it, then the same in recoveries."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from tests.kills.case import Case, Outcome
+
+IDLE = frozenset({"database.read", "database.begin", "database.turn", "journal.refill", "poll.begin", "pump.read", "locks.ask", "locks.run"})
+"""Reached mostly by looking whether there is something to do: a few occurrences, spread over the play, stand for all."""
+IDLE_MAX = 12
+IN_RECOVERY_MAX = 2
+"""Occurrences of each place that are tried within a recovery."""
+Chain = tuple[str, ...]
+
+
+class Player(Protocol):
+    """Plays cases."""
+
+    def wanted(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """Scene, engine, and the places to kill at."""
+        ...
+
+    def play(self, cases: Sequence[Case]) -> Iterator[Outcome]: ...
+
+
+def outcomes(player: Player, order: Any) -> Iterator[Outcome]:
+    """Everything that an order asks for."""
+    if order.cases:
+        for one in order.cases:
+            plan = Matrix(msgspec.structs.replace(one, kills=()), player, random.Random(0))
+            yield from plan.play([()])
+            yield from plan.play([one.kills])
+        return
+    for name, engine, only in player.wanted():
+        calm = Case(scene=name, engine=engine, database=order.database)
+        plan = Matrix(calm, player, random.Random(f"{order.seed}:{name}:{engine}:{order.database}"), only)
+        yield from plan.sample() if order.effort == "sample" else plan.full()
+
+
+class Matrix:
+    """The kills of one scene on one engine and one database."""
+
+    def __init__(self, calm: Case, player: Player, rng: random.Random, only: tuple[str, ...] = ()) -> None:
+        self._only = only
+        self._case = calm
+        self._player = player
+        self._rng = rng
+        self._calm: Outcome | None = None
+        self._last: list[Outcome] = []
+        """What the last batch came to."""
+
+    def play(self, chains: Sequence[Chain]) -> Iterator[Outcome]:
+        """Play a batch; the first outcome of all is the undisturbed one, and every later one is held against it."""
+        self._last = []
+        for outcome in self._player.play([msgspec.structs.replace(self._case, kills=one) for one in chains]):
+            if self._calm is None:
+                self._calm = outcome
+            outcome.problems += differences(self._calm, outcome)
+            self._last.append(outcome)
+            yield outcome
+
+    def sample(self) -> Iterator[Outcome]:
+        """Every place once, at an occurrence drawn by the seed."""
+        yield from self.play([()])
+        yield from self.play([(f"{place}@{self._rng.randint(1, n)}",) for place, n in self._reached()])
+
+    def full(self) -> Iterator[Outcome]:
+        """Every occurrence on the first run; every place in recovery; every place in the recovery of a recovery."""
+        yield from self.play([()])
+        yield from self.play([()])
+        firsts = [(one,) for one in _occurrences(dict(self._reached()))]
+        leading = [(one,) for one in self._early_midway_late()]
+        yield from self.play(leading)
+        second = self._chains(self._last)
+        yield from self.play([chain for chain in _some(list(second.values()), 3)])
+        third = self._chains(self._last)
+        self._rng.shuffle(firsts)
+        found: list[Outcome] = []
+        for batch in (_joined(firsts, second, third), None):
+            chains = batch if batch is not None else _missed(found, second, 2) + _missed(found, third, 3)
+            yield from self.play(chains)
+            found += self._last
+
+    def _reached(self) -> list[tuple[str, int]]:
+        assert self._calm is not None
+        return sorted((place, n) for place, n in self._calm.reached.items() if place.startswith(self._only or ""))
+
+    def _chains(self, played: Sequence[Outcome]) -> dict[str, Chain]:
+        """For each occurrence that was reached after the kills, the chain of kills that leads to it."""
+        found: dict[str, Chain] = {}
+        for outcome in played:
+            reached = {place: n for place, n in outcome.reached.items() if place.startswith(self._only or "")}
+            for one in _occurrences(reached, at_most=IN_RECOVERY_MAX):
+                found.setdefault(one, (*outcome.killed, one))
+        return found
+
+    def _early_midway_late(self) -> list[str]:
+        reached = dict(self._reached())
+        marks = [name for name in ("pump.publish:before", "effect.confirm:after", "drive.end:after") if name in reached]
+        return [f"{name}@{(reached[name] + 1) // 2}" for name in marks or list(reached)[:1]]
+
+
+def differences(calm: Outcome, outcome: Outcome) -> list[str]:
+    """What ended otherwise than in the undisturbed play, by the rule that it breaks."""
+    if calm.ending is None or outcome.ending is None:
+        return [] if outcome.problems else ["harness: no ending"]
+    was, now = Counter(calm.ending.applied), Counter(outcome.ending.applied)
+    found = [f"lost: {one}" for one in was - now]
+    found += [f"{'duplicate' if one in was else 'orphan'}: {one}" for one in now - was]
+    rules = {"transactions": "partial", "effects": "partial", "open_items": "partial", "held": "stale"}
+    for name, rule in rules.items():
+        before, after = getattr(calm.ending, name), getattr(outcome.ending, name)
+        if before != after:
+            found.append(f"{rule}: {name} should be {before}, are {after}")
+    return found
+
+
+def _occurrences(reached: Mapping[str, int], at_most: int | None = None) -> list[str]:
+    found: list[str] = []
+    for place, n in sorted(reached.items()):
+        limit = at_most or (IDLE_MAX if place.partition(":")[0] in IDLE else n)
+        found += [f"{place}@{one}" for one in _spread(n, limit)]
+    return found
+
+
+def _spread(n: int, limit: int) -> list[int]:
+    """Up to `limit` numbers from 1 to n, the first and the last among them."""
+    if n <= limit:
+        return list(range(1, n + 1))
+    return sorted({1 + round(step * (n - 1) / (limit - 1)) for step in range(limit)})
+
+
+def _some(chains: list[Chain], n: int) -> list[Chain]:
+    return [chains[one - 1] for one in _spread(len(chains), n)]
+
+
+def _joined(firsts: Sequence[Chain], second: Mapping[str, Chain], third: Mapping[str, Chain]) -> list[Chain]:
+    """Every first kill; the kills of recoveries go along with the first of them, each with another first kill."""
+    in_second, in_third = [one[-1] for one in second.values()], [one[-1] for one in third.values()]
+    found: list[Chain] = []
+    for n, first in enumerate(firsts):
+        if n < len(in_third) and in_second:
+            found.append((*first, in_second[n % len(in_second)], in_third[n]))
+        elif n < len(in_second):
+            found.append((*first, in_second[n]))
+        else:
+            found.append(first)
+    return found
+
+
+def _missed(found: Sequence[Outcome], wanted: Mapping[str, Chain], depth: int) -> list[Chain]:
+    """Chains for the places at which no recovery of this depth was killed yet."""
+    hit = {place_of(one.killed[depth - 1]) for one in found if len(one.killed) >= depth}
+    missed = {place_of(one): chain for one, chain in reversed(wanted.items()) if place_of(one) not in hit}
+    return list(missed.values())
+
+
+def place_of(kill: str) -> str:
+    return kill.partition("@")[0]
