@@ -11,8 +11,11 @@ from accordant.kernel.clock import Clock
 from accordant.kernel.errors import Unavailable
 from accordant.kernel.failpoints import VARIABLE
 from accordant.proving.boundaries import places
+from accordant.proving.truth import TENANT
 from accordant.proving.warm import WarmPlatform
 
+_OWN = {"ACCORDANT_ENGINE": "journal", "ACCORDANT_TENANT": TENANT, "ACCORDANT_IN_FLIGHT": "64"}
+"""A drill is the same on every machine, whatever is set there for the platform in service."""
 _COLD_EVERY = 20
 _TRACED_LIFE_S = 2.0
 _LOOK_EVERY_S = 0.02
@@ -47,7 +50,7 @@ class Lives:
 
     async def first(self) -> None:
         """A life in which every place is written down; the later ones are killed at these."""
-        await self._platform.start(**{VARIABLE: f"*@0=trace:{self._trace}"})
+        await self._platform.start(**_OWN, **{VARIABLE: f"*@0=trace:{self._trace}"})
 
     async def trace_over(self) -> None:
         """Read what the first life reached, and end it."""
@@ -88,7 +91,7 @@ class Lives:
         self._platform.is_cold = self.restarts % _COLD_EVERY == 0
         self.cold += self._platform.is_cold
         try:
-            await self._platform.start(**{VARIABLE: f"{place}=kill" if place else ""})
+            await self._platform.start(**_OWN, **{VARIABLE: f"{place}=kill" if place else ""})
         except Unavailable as failed:
             if self._code() == -signal.SIGKILL and place:
                 self.in_recovery += 1

@@ -15,6 +15,7 @@ LazyGroup.verbs = {
     "reference": Verb(f"{_HERE}.reference", "Reference data: list what words mean, set a meaning."),
     "replay": Verb(f"{_HERE}.replay", "Process kept messages or transactions again; shows first what would happen."),
     "sandbox": Verb(f"{_HERE}.sandbox", "Run the sandbox of one vendor."),
+    "verify": Verb(f"{_HERE}.verify", "Run the crash suite on this machine and judge what every system was told."),
     "doctor": Verb(f"{_HERE}.doctor", "Check connections, secrets, database; list what is promised and assumed."),
 }
 
