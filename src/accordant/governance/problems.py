@@ -5,6 +5,8 @@ from typing import Final
 from accordant.kernel.errors import Misconfigured
 
 PROBLEMS_MAX: Final = 50
+SHOWN_MAX: Final = 100
+"""How many characters of a file a problem repeats."""
 
 Place = tuple[int, int]
 """Line and column, both counted from 1."""
@@ -52,4 +54,18 @@ class File:
     def problem(self, at: Place, code: str, *, what: str, expected: str, fix: str) -> None:
         """Note a problem as `path:line:col: code: what – expected – how to fix`."""
         self.is_sound = False
-        self._problems.add(f"{self.name}:{at[0]}:{at[1]}: {code}: {what} – expected {expected} – {fix}")
+        said, mend = cut(what), cut(fix, 200)
+        self._problems.add(f"{self.name}:{at[0]}:{at[1]}: {code}: {said} – expected {expected} – {mend}")
+
+    def unreadable(self, failed: OSError) -> None:
+        """Note that the file could not even be opened."""
+        what = "no such file" if isinstance(failed, FileNotFoundError) else failed.strerror or "it cannot be opened"
+        code = "estate.file_missing" if isinstance(failed, FileNotFoundError) else "estate.file_unreadable"
+        fix = "create it" if isinstance(failed, FileNotFoundError) else "put a file there that may be read"
+        self.problem((1, 1), code, what=what, expected="a file", fix=fix)
+
+
+def cut(text: str, chars: int = SHOWN_MAX) -> str:
+    """At most so many characters, all of them visible: what stands in a file may be anything."""
+    plain = "".join(char if char.isprintable() else "�" for char in text[:chars])
+    return plain if len(text) <= chars else plain[: chars - 1] + "…"

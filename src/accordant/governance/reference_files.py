@@ -15,6 +15,7 @@ from accordant.governance.reference_rules import ATTRIBUTE_NAME, COLUMNS, faults
 from accordant.kernel.failpoints import around
 
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
+_BYTES_MAX = 8_000_000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 Rows = dict[str, tuple[ReferenceRow, ...]]
@@ -27,10 +28,8 @@ def table_path(folder: Path, table: str) -> Path:
 
 def read_table(path: Path, file: File) -> Rows:
     """Every sound row of a table by value; what is wrong with the others is noted."""
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        file.problem((1, 1), "csv.encoding", what="not UTF-8", expected="UTF-8 text", fix="save it as UTF-8")
+    lines = _lines(path, file)
+    if lines is None:
         return {}
     header = _cells(lines[0]) if lines else []
     columns = [name for name, _ in header]
@@ -52,6 +51,21 @@ def read_table(path: Path, file: File) -> Rows:
                 )
         rows[row.value].append(row)
     return {value: tuple(found) for value, found in rows.items()}
+
+
+def _lines(path: Path, file: File) -> list[str] | None:
+    try:
+        with path.open("rb") as opened:
+            raw = opened.read(_BYTES_MAX + 1)
+        if len(raw) > _BYTES_MAX:
+            file.problem((1, 1), "csv.too_large", what="a longer file", expected="at most 8 MB", fix="split the table")
+            return None
+        return raw.decode("utf-8-sig").splitlines()
+    except OSError as failed:
+        file.unreadable(failed)
+    except UnicodeDecodeError:
+        file.problem((1, 1), "csv.encoding", what="not UTF-8", expected="UTF-8 text", fix="save it as UTF-8")
+    return None
 
 
 def write_table(path: Path, rows: Iterable[ReferenceRow], *, attributes: Sequence[str] = ()) -> None:

@@ -9,7 +9,9 @@ import pycountry
 from accordant.governance.estate import ReferenceRow
 from accordant.kernel.errors import Malformed
 from accordant.kernel.money import exponent, parse_money
+from accordant.kernel.text import is_blank
 
+_COUNT = re.compile(r"0*[1-9][0-9]{0,8}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 ATTRIBUTE_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 COLUMNS = ("value", "target", "owner", "effective_from", "effective_to")
@@ -68,7 +70,7 @@ def faults(table: str, row: ReferenceRow) -> Iterator[Fault]:
 
 
 def _text_faults(column: str, text: str) -> Iterator[Fault]:
-    if not text:
+    if is_blank(text):
         yield Fault(column=column, code="reference.empty", what="empty", expected="text", fix="fill it in")
     elif _CONTROL.search(text):
         yield Fault(
@@ -114,7 +116,7 @@ def _product(row: ReferenceRow) -> Iterator[Fault]:
 def _service_tier(row: ReferenceRow) -> Iterator[Fault]:
     for name in ("rank", "response_minutes"):
         text = row.attributes.get(name, "")
-        if text and not (text.isascii() and text.isdecimal() and int(text) > 0):
+        if text and not _COUNT.fullmatch(text):
             yield _attribute_fault(name, text, expected="a whole number above 0")
 
 

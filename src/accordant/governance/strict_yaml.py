@@ -4,6 +4,7 @@ Source: YAML 1.2.2, https://yaml.org/spec/1.2.2/
 """
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from accordant.governance.problems import File, Place
 
 _BYTES_MAX = 1_000_000
 _DEPTH_MAX = 20
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
+"""No underscores, exponents, infinities or other digits; what looks otherwise stays text, and is refused as such."""
 
 Plain = str | int | float | bool | None
 
@@ -43,17 +46,8 @@ class Spot(msgspec.Struct, frozen=True):
 
 def read_yaml(path: Path, file: File) -> Spot | None:
     """The mapping a file holds; None, and a problem noted, where it holds none."""
-    try:
-        raw = path.read_bytes()
-        text = raw.decode()
-    except FileNotFoundError:
-        file.problem((1, 1), "estate.file_missing", what="no such file", expected="a YAML mapping", fix="create it")
-        return None
-    except UnicodeDecodeError:
-        file.problem((1, 1), "yaml.encoding", what="not UTF-8", expected="UTF-8 text", fix="save it as UTF-8")
-        return None
-    if len(raw) > _BYTES_MAX:
-        file.problem((1, 1), "yaml.too_large", what=f"{len(raw)} bytes", expected="at most 1 MB", fix="shorten it")
+    text = _text(path, file)
+    if text is None:
         return None
     try:
         if not _is_plain_form(text, file):
@@ -66,6 +60,21 @@ def read_yaml(path: Path, file: File) -> Spot | None:
         file.problem((1, 1), "yaml.shape", what="no mapping", expected="`key: value` lines", fix="write one")
         return None
     return _spot(node, _place(node), file=file)
+
+
+def _text(path: Path, file: File) -> str | None:
+    try:
+        with path.open("rb") as opened:
+            raw = opened.read(_BYTES_MAX + 1)
+        if len(raw) > _BYTES_MAX:
+            file.problem((1, 1), "yaml.too_large", what="a longer file", expected="at most 1 MB", fix="shorten it")
+            return None
+        return raw.decode()
+    except OSError as failed:
+        file.unreadable(failed)
+    except UnicodeDecodeError:
+        file.problem((1, 1), "yaml.encoding", what="not UTF-8", expected="UTF-8 text", fix="save it as UTF-8")
+    return None
 
 
 def _yaml() -> Any:
@@ -121,10 +130,9 @@ def _scalar(node: Any) -> Plain:
         return None
     if kind == "bool":
         return text.casefold() == "true"
-    try:
-        return int(text) if kind == "int" else float(text) if kind == "float" else text
-    except ValueError:
+    if kind not in {"int", "float"} or not _NUMBER.fullmatch(text):
         return text
+    return int(text) if kind == "int" else float(text)
 
 
 def _place(thing: Any) -> Place:

@@ -42,7 +42,7 @@ def address_of(state: Path) -> Address | None:
     """What `api.json` says, or None where there is none or it cannot be understood."""
     try:
         return msgspec.json.decode((state / "api.json").read_bytes(), type=Address)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
@@ -98,7 +98,7 @@ def problem_of(status: int, raw: bytes) -> AccordantError:
     """The error that an answer stands for."""
     try:
         said = msgspec.json.decode(raw, type=Problem)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         said = Problem(detail=raw[:200].decode(errors="replace"))
     kinds: dict[int, type[AccordantError]] = {404: NotFound, 409: Refused, 422: BadInput, 503: Unavailable}
     kind = kinds.get(status, Refused)

@@ -7,7 +7,7 @@ import msgspec
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from accordant.kernel.errors import AccordantError, Misconfigured
+from accordant.kernel.errors import AccordantError, Malformed, Misconfigured
 
 _WITH_VALUE = frozenset({"--state", "--db"})
 _GLOBAL = _WITH_VALUE | {"--json"}
@@ -43,17 +43,29 @@ class LazyGroup(TyperGroup):
         """Options that every command takes may also stand before it."""
         leading, rest = _leading(args)
         ctx.meta["json"] = "--json" in args
+        ctx.meta["undecodable"] = next((n for n, one in enumerate(args, start=1) if not _is_text(one)), 0)
         return super().parse_args(ctx, [*rest, *leading] if rest else args)
 
     def invoke(self, ctx: typer.Context) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Errors of ours end in a sentence and an exit code, never in a traceback."""
         try:
+            if ctx.meta["undecodable"]:
+                raise Malformed(
+                    f"argument {ctx.meta['undecodable']} is not UTF-8; expected text",
+                    code="command.not_utf8",
+                    hint="set the terminal to UTF-8, and type the argument again",
+                )
             return super().invoke(ctx)
         except AccordantError as error:
             from accordant.experience.cli.outcome import exit_code_of, tell_error
 
             tell_error(error, as_json=bool(ctx.meta.get("json")))
             raise typer.Exit(exit_code_of(error)) from error
+
+
+def _is_text(argument: str) -> bool:
+    """Python carries bytes that are no text as half surrogates, which nothing later can write or store."""
+    return argument.isascii() or not any("\ud800" <= char <= "\udfff" for char in argument)
 
 
 def _leading(args: list[str]) -> tuple[list[str], list[str]]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from accordant.kernel.database.problems import NotRead, Unstorable
@@ -94,12 +94,21 @@ def durability(database: Database) -> str:
 
 
 def _checked(url: str) -> URL:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # its own words would repeat the address, which may hold a password
+        raise Misconfigured(
+            "the database URL cannot be read; expected sqlite:///path or postgresql://user@host/name",
+            code="database.url",
+            hint="correct --db or ACCORDANT_DATABASE_URL",
+        ) from None
     if parsed.drivername in {"postgresql", "postgres"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+    if parsed.drivername.partition("+")[0] not in {"sqlite", "postgresql"}:
         raise Misconfigured(
-            f"{parsed.get_backend_name()!r} is not a database Accordant runs on; use a sqlite:/// or postgresql:// URL"
+            f"{parsed.drivername[:40]!r} is not a database Accordant runs on; use a sqlite:/// or postgresql:// URL",
+            code="database.url",
+            hint="correct --db or ACCORDANT_DATABASE_URL",
         )
     return parsed
 

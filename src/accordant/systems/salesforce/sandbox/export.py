@@ -115,14 +115,33 @@ def _lines(path: Path, columns: dict[str, str]) -> Iterator[_Line]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as missing:
-        raise Misconfigured(f"{path} is missing; a CRM export has {path.name}", code="export.file_missing") from missing
+        raise Misconfigured(
+            f"{path} is missing; expected accounts.csv, products.csv and sales_pipeline.csv",
+            code="export.file_missing",
+            hint="name the folder that holds all three",
+        ) from missing
+    except OSError as failed:
+        raise Misconfigured(
+            f"{path} cannot be read: {failed.strerror}; expected a CSV file",
+            code="export.file_unreadable",
+            hint="put the export's file there, and let it be read",
+        ) from failed
     except UnicodeDecodeError as wrong:
-        raise Malformed(f"{path.name}: byte {wrong.start} is not UTF-8", code="encoding.not_utf8") from wrong
+        raise Malformed(
+            f"{path.name}: byte {wrong.start} is not UTF-8; expected UTF-8 text",
+            code="encoding.not_utf8",
+            hint="export it again as UTF-8",
+            detail={"byte": wrong.start},
+        ) from wrong
     source = list(io.StringIO(text, newline=""))
     header = [column.strip() for column in _cells(source[0])] if source else []
     lacking = sorted(set(columns) - set(header))
     if lacking:
-        raise Misconfigured(f"{path.name} lacks the columns {', '.join(lacking)}", code="export.column_missing")
+        raise Misconfigured(
+            f"{path.name}:1:1: it lacks the columns {', '.join(lacking)}; expected each in its first line",
+            code="export.column_missing",
+            hint="export those columns too, under these names",
+        )
     at = 1
     while at < len(source):
         taken, cells = _row_at(source, at, width=len(header))
@@ -149,9 +168,10 @@ def _row_at(source: list[str], at: int, *, width: int) -> tuple[int, list[str]]:
 
 
 def _cells(*lines: str) -> list[str]:
-    for cells in csv.reader(lines):
-        return cells
-    return []
+    try:
+        return next(iter(csv.reader(lines)), list[str]())
+    except csv.Error:  # a cell beyond all measure: the row is kept as it is, and refused where it would be believed
+        return ["".join(lines)]
 
 
 def _refuse_twice(seen: dict[str, int], key: str, *, line: int, what: str) -> None:
