@@ -52,8 +52,8 @@ class Cluster:
                 return
             except psycopg.OperationalError as failed:
                 log_text = self._log.read_text()[-2000:]
-                assert self._server.poll() is None, f"PostgreSQL ended: {log_text}"
-                assert time.monotonic() < give_up_at, f"PostgreSQL does not answer: {failed}"
+                if self._server.poll() is not None or time.monotonic() > give_up_at:
+                    raise TimeoutError(f"PostgreSQL does not answer: {log_text}") from failed
                 time.sleep(0.02)
 
     def stop(self, mode: str) -> None:
@@ -114,7 +114,7 @@ def _processes_in(data: Path) -> list[int]:
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:
-                where = os.readlink(process / "cwd")
+                where = str((process / "cwd").readlink())
             except OSError:
                 continue
             if where == str(data):

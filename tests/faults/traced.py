@@ -58,7 +58,7 @@ class Door:
         traced = [STRACE, "-f", "-qq", *strace] if strace and STRACE else []
         command = [*traced, sys.executable, "-m", module, "worker", "--state", str(self.state)]
         with (self.state / "platform.log").open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
                 [*command, "--port", str(self.port)], stdout=log, stderr=log, cwd=ROOT, start_new_session=True
             )
         give_up_at = time.monotonic() + 60
