@@ -99,6 +99,15 @@ class Transaction:
         )
 
     @property
+    def in_the_open(self) -> bool:
+        """Whether nobody can say of some effect, notices apart, whether it was applied."""
+        return any(
+            effect.state in entries.MAYBE_APPLIED
+            for effect in self._effects.values()
+            if not effect.name.startswith("tell ")
+        )
+
+    @property
     def effects_confirmed(self) -> int:
         """How many effects are confirmed."""
         return sum(effect.state == entries.CONFIRMED for effect in self._effects.values())
@@ -264,7 +273,7 @@ class Transaction:
     def _remember(
         self, memo: MemoRow, *, detail: dict[str, Any] | None = None, changes: Changes | None = None, post: bool = True
     ) -> None:
-        changes = changes or Changes()
+        changes = Changes() if changes is None else changes
         changes.put(memo_table, memo)
         if detail is not None:
             record(

@@ -4,7 +4,7 @@ from typing import Any
 
 from accordant.kernel.errors import Malformed
 from tests.backbone.conformance.conftest import Rigs
-from tests.backbone.conformance.vendor import A, Vendor
+from tests.backbone.conformance.vendor import A, D, Vendor
 from tests.backbone.shop import Ordered, Paid, estate
 
 
@@ -54,6 +54,38 @@ async def test_a_crash_while_taking_back_goes_on_taking_back(rigs: Rigs) -> None
     assert rig.state("o") == "compensated"
     assert [one for one, _ in rig.vendor.applied] == ["one", "two", "undo two", "undo one"]
     assert "four" not in [one for one, _ in rig.vendor.calls]
+
+
+async def test_once_it_is_taken_back_it_is_never_gone_on_with(rigs: Rigs) -> None:
+    """Retrying a compensation that was refused goes on with the compensation, though the flow could go on by now."""
+    rig = rigs(two_then_no)
+    rig.estates = {1: estate(on_failure="compensate")}
+    rig.vendor.plan = {"three": ["no"], "undo one": ["no"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["vendor.rejected"]
+    await rig.desk.retry(rig.open_items()[0].exception_id, actor="ops")
+    await rig.settled()
+    assert rig.state("o") == "compensated"
+    assert [one for one, _ in rig.vendor.applied] == ["one", "two", "undo two", "undo one"]
+    rig.check()
+
+
+async def test_nothing_is_taken_back_while_it_is_open_what_was_applied(rigs: Rigs) -> None:
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        await tx.effect("one", vendor.operation("one"), undo=undoable(vendor, "one"))
+        await tx.effect("once", vendor.operation("once", D))
+
+    rig = rigs(steps)
+    rig.estates = {1: estate(on_failure="compensate")}
+    rig.vendor.plan = {"once": ["timeout after"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["effect.in_doubt"]
+    assert [one for one, _ in rig.vendor.applied] == ["one", "once"]
+    rig.check()
 
 
 async def test_what_was_there_before_is_left_alone(rigs: Rigs) -> None:

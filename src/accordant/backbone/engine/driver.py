@@ -81,7 +81,8 @@ class Driver:
         try:
             await one.run(tx, fact, **self._ports)
         except Terminal as problem:
-            if policy.on_failure != "compensate" or not tx.done:
+            # What may have been applied cannot be taken back before it is settled: a person decides first.
+            if policy.on_failure != "compensate" or not tx.done or tx.in_the_open:
                 raise
             await tx.start_compensating(str(problem))
             await self._take_back(tx, problem)
@@ -209,7 +210,7 @@ class Driver:
         row: TransactionRow = _replace(
             tx.row, drives=tx.row.drives + 1, effects=tx.effects_confirmed, changed_at_ms=now, **fields
         )
-        changes = changes or Changes()
+        changes = Changes() if changes is None else changes
         changes.put(transaction_table, row)
         if action:
             record(changes, _entry(row, action, at_ms=now, detail=detail or {}))
