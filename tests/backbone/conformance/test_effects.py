@@ -68,6 +68,7 @@ TABLE = [
     (C, ["timeout after"], 1, 1, True),
     (C, ["5xx before"], 1, 2, True),
     (C, ["down"], 1, 2, False),
+    (A, ["timeout after", "no"], 1, 2, True),
 ]
 
 
@@ -192,6 +193,34 @@ async def test_a_rejection_is_remembered_until_a_person_says_otherwise(rigs: Rig
         (2, "rejected"),
         (3, "confirmed"),
     ]
+
+
+async def test_a_refused_repeat_is_no_refusal_of_what_may_have_been_applied(rigs: Rigs) -> None:
+    """The first sending was applied and its answer lost; the repeat is refused, as by a credential just withdrawn."""
+    rig = rigs(single(A, look_up=None))
+    rig.vendor.plan = {"o": ["timeout after", "no"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["vendor.rejected"]
+    assert [row.state for row in rig.effects()] == ["unknown"]
+    await rig.desk.retry(rig.open_items()[0].exception_id, actor="ops")
+    await rig.settled()
+    assert rig.state("o") == "completed"
+    assert rig.vendor.times("o") == 1
+    assert len({key for _, key in rig.vendor.calls}) == 1
+    rig.check()
+
+
+async def test_a_refused_repeat_that_is_looked_up_and_absent_is_a_refusal(rigs: Rigs) -> None:
+    rig = rigs(single(A))
+    rig.vendor.plan = {"o": ["5xx before", "no"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    assert [item.code for item in rig.open_items()] == ["vendor.rejected"]
+    assert [row.state for row in rig.effects()] == ["rejected"]
+    assert rig.vendor.lookups == ["o"]
 
 
 async def test_two_steps_of_one_name_are_refused(rigs: Rigs) -> None:

@@ -188,5 +188,13 @@ def test_a_vendor_that_is_away_leaves_an_earlier_doubt_as_it_was(
         assert verdict.do is (Do.TRY_AGAIN if tries_left and not too_long else Do.WAIT)
 
 
-def test_a_refusal_is_remembered_as_one() -> None:
-    assert decisions.refused() == decisions.Verdict(do=Do.REFUSE, note=REJECTED)
+def test_a_refusal_of_the_first_sending_is_remembered_as_one() -> None:
+    for one in all_asked():
+        assert decisions.refused(one, ambiguous=False) == decisions.Verdict(do=Do.REFUSE, note=REJECTED)
+
+
+def test_a_refusal_of_a_repeat_leaves_the_first_sending_open() -> None:
+    for one in all_asked():
+        verdict = decisions.refused(one, ambiguous=True)
+        assert verdict.note == UNKNOWN
+        assert verdict.do is (Do.LOOK_UP if one.can_look_up else Do.REFUSE)

@@ -25,11 +25,11 @@ class Do(StrEnum):
     NEXT_VERSION = "go on under a new key"
     CONFIRM = "take what was found as the answer"
     CONFIRM_AND_STOP = "take what was found as the answer, and stop: it is not what is asked for now"
+    REFUSE = "stop with this refusal"
     TRY_AGAIN = "try again after a pause"
     WAIT = "leave it to a later drive"
     IN_DOUBT = "ask a person: nobody can say whether it was applied"
     REFUSE_AGAIN = "stop with the refusal it met before"
-    REFUSE = "stop with this refusal"
     REFUSE_PAYLOAD = "stop: the flow asks for something else than before"
 
 
@@ -114,9 +114,11 @@ def not_now(state: str, *, ambiguous: bool, tries_left: int, too_long: bool) -> 
     return Verdict(do=Do.TRY_AGAIN if tries_left and not too_long else Do.WAIT, note=note)
 
 
-def refused() -> Verdict:
-    """The vendor understood what was sent and said no."""
-    return Verdict(do=Do.REFUSE, note=REJECTED)
+def refused(asked: Asked, *, ambiguous: bool) -> Verdict:
+    """The vendor said no to this sending; that says nothing about an earlier one, which may have been applied."""
+    if not ambiguous:
+        return Verdict(do=Do.REFUSE, note=REJECTED)
+    return Verdict(do=Do.LOOK_UP if asked.can_look_up else Do.REFUSE, note=UNKNOWN)
 
 
 def _key_is_old(known: Known, asked: Asked, *, now_ms: int) -> bool:

@@ -108,7 +108,7 @@ class Ledger:
                     effect = await self._settle(step, effect, problem=problem)
                 if effect.state != entries.CONFIRMED:
                     effect = await self._announce(step, effect)
-                    effect = await self._send(step, effect)
+                    effect = await self._send(step, effect, ambiguous=ambiguous)
                 return effect
             except Unknown as unknown:
                 problem, ambiguous = unknown, True
@@ -145,17 +145,32 @@ class Ledger:
             self._writer.post(changes, at="effect.posted")
         return effect
 
-    async def _send(self, step: Step, effect: EffectRow) -> EffectRow:
-        priority = Priority(step.transaction.priority)
+    async def _send(self, step: Step, effect: EffectRow, *, ambiguous: bool) -> EffectRow:
         try:
             with around("effect.send"):
-                applied = await step.operation.send(Attempt(key=effect.key, number=effect.attempts, priority=priority))
+                applied = await step.operation.send(_attempt(step, effect))
         except Terminal as refusal:
             if isinstance(refusal, Rejected):
                 refusal.detail |= {"system": step.operation.system, "verb": step.operation.verb, "refused": True}
-            self._note(step, effect, state=decisions.refused().note, problem=refusal)
-            raise
+            verdict = decisions.refused(_asked(step, effect), ambiguous=ambiguous)
+            effect = self._note(step, effect, state=verdict.note, problem=refusal)
+            if verdict.do is not Do.LOOK_UP:
+                raise
+            found = await self._find(step, effect)
+            if found is None:
+                self._note(step, effect, state=entries.REJECTED, problem=refusal)
+                raise
+            applied = found
         return await self._confirm(step, effect, applied=applied)
+
+    async def _find(self, step: Step, effect: EffectRow) -> Applied | None:
+        """What the system shows of it once its index has settled."""
+        look_up = step.operation.look_up
+        if look_up is None:
+            return None
+        await self._sleep(step.operation.settle_s)
+        with around("effect.look_up"):
+            return await look_up(_attempt(step, effect))
 
     async def _confirm(self, step: Step, effect: EffectRow, *, applied: Applied) -> EffectRow:
         effect = entries.confirmed(effect, step.operation, applied=applied, at_ms=self._clock.now_ms())
@@ -170,16 +185,13 @@ class Ledger:
 
     async def _settle(self, step: Step, effect: EffectRow, *, problem: AccordantError | None) -> EffectRow:
         """Find out whether an ambiguous sending was applied; the effect comes back confirmed, or ready to be sent."""
-        operation, asked = step.operation, _asked(step, effect)
+        asked = _asked(step, effect)
         code, now = problem.code if problem else "", self._clock.now_ms()
         match decisions.settle(_known(effect), asked, problem_code=code, now_ms=now):
             case Do.NEXT_VERSION:
                 return await self._commit_version(step, effect)
-            case Do.LOOK_UP if operation.look_up is not None:
-                await self._sleep(operation.settle_s)
-                attempt = Attempt(key=effect.key, number=effect.attempts, priority=Priority(step.transaction.priority))
-                with around("effect.look_up"):
-                    found = await operation.look_up(attempt)
+            case Do.LOOK_UP:
+                found = await self._find(step, effect)
             case Do.SEND:
                 return effect
             case _:
@@ -242,6 +254,10 @@ class Ledger:
         asked = getattr(problem, "retry_after_s", None)
         longest = min(self._patience.longest_pause_s, self._patience.first_pause_s * 2**attempt)
         return max(asked or 0.0, self._rng.uniform(0, longest))
+
+
+def _attempt(step: Step, effect: EffectRow) -> Attempt:
+    return Attempt(key=effect.key, number=effect.attempts, priority=Priority(step.transaction.priority))
 
 
 def _known(effect: EffectRow) -> Known:
