@@ -47,8 +47,8 @@ class Company:
         self.artefacts: dict[str, bytes] = {"platform.log": b"started\n", "table effect": b"acc-1\tconfirmed"}
         self.chain_problem = ""
         self.held_otherwise: dict[tuple[str, str, str], dict[str, Any] | None] = {}
-        self.asked = ("billing", "erp", "support", "crm")
-        self.moments = (HEALED_MS, AT_REST_MS)
+        self.asked: tuple[str, ...] = ("billing", "erp", "support", "crm")
+        self.moments: tuple[int, int] = (HEALED_MS, AT_REST_MS)
         self._versions: dict[str, int] = {}
         self._ends: dict[str, str] = {}
         self._now = 1_000

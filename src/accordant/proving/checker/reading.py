@@ -116,7 +116,7 @@ def _rows(connection: Connection, table: Table, *, kind: type[_Row]) -> tuple[_R
 
 def _audit(connection: Connection) -> Iterator[Mapping[str, Any]]:
     query = select(*(audit_table.c[name] for name in _AUDIT)).order_by(audit_table.c.segment, audit_table.c.n)
-    for row in connection.execution_options(yield_per=_PAGE).execute(query).tuples():
+    for row in connection.execution_options(yield_per=_PAGE).execute(query):
         yield dict(zip(_AUDIT, row, strict=True))
 
 
