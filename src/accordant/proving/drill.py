@@ -123,13 +123,20 @@ class Drill:
                 stack.enter_context(_background(work))
             await self.lives.trace_over()
             while not self._has_enough(self._clock.monotonic_s() - began_s):
-                await self.lives.next(has_work=lambda: self._unfinished() > 0)
+                await self.lives.next(has_work=lambda: self._unfinished() > 0, longer=self._longer())
         return self._clock.monotonic_s() - began_s
 
     def _has_enough(self, elapsed_s: float) -> bool:
         plan = self.plan
         enough_work = self._progress.ended >= plan.transactions
         return elapsed_s >= plan.seconds and enough_work and self.lives.kills >= plan.kills
+
+    def _longer(self) -> float:
+        """Lives are longer while the work is behind the kills, so that both goals are reached together."""
+        plan = self.plan
+        if not (plan.transactions and plan.kills):
+            return 1.0
+        return 3.0 if self.lives.kills / plan.kills > self._progress.ended / plan.transactions else 1.0
 
     def _unfinished(self) -> int:
         return truth.transactions_begun(self._workload) - self._progress.ended

@@ -18,6 +18,9 @@ _OWN = {"ACCORDANT_ENGINE": "journal", "ACCORDANT_TENANT": TENANT, "ACCORDANT_IN
 """A drill is the same on every machine, whatever is set there for the platform in service."""
 _COLD_EVERY = 20
 _TRACED_LIFE_S = 2.0
+_LIFE_S = (0.1, 0.5, 1.0, 1.5, 2.5)
+_REACHED_MAX = 200
+"""A place is killed at the latest when it is reached for this time."""
 _LOOK_EVERY_S = 0.02
 _NOT_BEGUN_MAX = 5
 _RESUME_LOOK_S = 15.0
@@ -60,14 +63,14 @@ class Lives:
             self._reached.update(self._trace.read_text(encoding="ascii").split())
             self._trace.unlink()
 
-    async def next(self, *, has_work: Callable[[], bool]) -> None:
-        """Begin a life that is to be killed, and see it to its end."""
+    async def next(self, *, has_work: Callable[[], bool], longer: float = 1.0) -> None:
+        """Begin a life that is to be killed, and see it to its end; `longer` stretches it."""
         died_s = self._clock.monotonic_s()
         place = self._place()
         if not await self._begun(place):
             return
         await self._await_work(died_s, has_work)
-        await self._live(place)
+        await self._live(place, longer)
 
     async def last(self) -> None:
         """Begin a life that nobody ends."""
@@ -82,7 +85,7 @@ class Lives:
         rng = self._rng
         if self._reached and rng.random() < 0.8:
             name = rng.choice(sorted(self._reached))
-            return f"{name}@{rng.randint(1, max(1, min(self._reached[name], 40)))}"
+            return f"{name}@{rng.randint(1, max(1, min(self._reached[name], _REACHED_MAX)))}"
         return f"{rng.choice(self._every_place)}@{rng.choice((1, 1, 2, 3, 5))}"
 
     async def _begun(self, place: str) -> bool:
@@ -113,10 +116,10 @@ class Lives:
         if self._code() is None and has_work():
             self.resumed_s.append(self._clock.monotonic_s() - died_s)
 
-    async def _live(self, place: str) -> None:
+    async def _live(self, place: str, longer: float) -> None:
         """Until it dies at its place; else until some moment, perhaps after a pause."""
         rng = self._rng
-        end_s = self._clock.monotonic_s() + rng.choice((0.1, 0.4, 0.8, 1.2, 2.0)) * rng.uniform(0.5, 1.5)
+        end_s = self._clock.monotonic_s() + rng.choice(_LIFE_S) * rng.uniform(0.5, 1.5) * longer
         if rng.random() < 0.15:
             await asyncio.sleep(rng.uniform(0.0, 0.5))
             await self._pause(rng.uniform(0.2, 3.0))
