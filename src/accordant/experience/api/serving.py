@@ -12,6 +12,7 @@ import uvloop
 
 from accordant.experience.api.hooks import Door, Hooks, Receive, Send, answer
 from accordant.kernel import failpoints
+from accordant.kernel.database.connection import weakness
 from accordant.kernel.failpoints import around
 from accordant.kernel.settings import Settings, environment
 from accordant.launch.memory import settle_allocator, settle_collector
@@ -36,6 +37,8 @@ def run(settings: Settings) -> int:
 async def _run(settings: Settings) -> int:
     platform = Platform(settings)
     await platform.start()
+    if weak := await platform.database.read(lambda _: weakness(platform.database)):
+        log.error("storage.not_durable", error=weak, hint="turn it on in postgresql.conf, then restart PostgreSQL")
     token = command_token(settings.state)
     server = _Server(uvicorn.Config(_doors(platform, token), host=settings.host, port=settings.port, **_QUIET))
     stop = asyncio.Event()
@@ -77,7 +80,7 @@ def _doors(platform: Platform, token: str) -> Any:
         for name, one in platform.connections.items()
         if one.connector.verify is not None
     }
-    hooks = Hooks(platform.inbox, doors, clock=platform.clock)
+    hooks = Hooks(platform.inbox, doors, clock=platform.wall)
     commands: list[Any] = []
 
     async def app(scope: dict[str, Any], receive: Receive, send: Send, /) -> None:

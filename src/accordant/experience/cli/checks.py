@@ -16,7 +16,7 @@ from accordant.experience.cli.client import address_of
 from accordant.experience.cli.reading import settings_of
 from accordant.governance.connections import ConnectionEntry, load_connections
 from accordant.kernel.database import Database, NotRead, metadata
-from accordant.kernel.database.connection import durability
+from accordant.kernel.database.connection import durability, weakness
 from accordant.kernel.errors import AccordantError, Misconfigured
 from accordant.security import secrets
 from accordant.telemetry.audit import verify_chain
@@ -74,6 +74,10 @@ def _database(url: str) -> list[Finding]:
             said = f"{database.url.database} does not exist yet"
             return [Finding(about="database", is_fine=False, said=said, hint="`accordant up` makes it")]
         kept = Finding(about="database", is_fine=True, said=durability(database))
+        if weak := weakness(database):
+            kept = Finding(
+                about="database", is_fine=False, said=weak, hint="turn it on in postgresql.conf, then restart"
+            )
         return [kept, *database.read_now(_stored)]
     except (SQLAlchemyError, NotRead, Misconfigured) as failed:
         said = f"cannot be used: {str(failed).splitlines()[0]}"

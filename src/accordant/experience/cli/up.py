@@ -12,7 +12,7 @@ from accordant.experience.cli.options import DbOption, StateOption
 from accordant.experience.cli.outcome import BadInput
 from accordant.experience.cli.screen import Screen
 from accordant.kernel.database import Database
-from accordant.kernel.database.connection import durability
+from accordant.kernel.database.connection import durability, weakness
 from accordant.kernel.settings import Settings, default_state, settings_for
 from accordant.launch import folder
 from accordant.launch.export import plan_of_export
@@ -103,7 +103,7 @@ def _say_where(screen: Screen, standing: Standing, *, settings: Settings) -> Non
 def _durability(settings: Settings) -> str:
     database = Database(settings.database_url, readers=1)
     try:
-        return durability(database)
+        return weakness(database) or durability(database)
     finally:
         database.close()
 

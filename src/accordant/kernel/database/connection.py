@@ -85,12 +85,28 @@ def durability(database: Database) -> str:
     """One sentence for the start-up screen: what a commit survives."""
     if database.is_sqlite:
         return "SQLite, WAL, synchronous=FULL: a commit survives process and system crash, not the loss of the disk"
+    values = _server_settings(database)
+    raised = " (raised to on for what the platform commits)" if values["synchronous_commit"] == "off" else ""
+    standby = values["synchronous_standby_names"] or "none"
+    commit = f"synchronous_commit={values['synchronous_commit']}{raised}"
+    return f"PostgreSQL, fsync={values['fsync']}, {commit}, standby={standby}"
+
+
+def weakness(database: Database) -> str:
+    """Why a commit may not survive a crash of the machine; empty where it does."""
+    if database.is_sqlite:
+        return ""
+    values = _server_settings(database)
+    off = [name for name in ("fsync", "full_page_writes") if values[name] == "off"]
+    if not off:
+        return ""
+    return f"PostgreSQL runs with {' and '.join(off)} off: a power cut may lose what was acknowledged, or everything"
+
+
+def _server_settings(database: Database) -> dict[str, str]:
+    names = ("fsync", "full_page_writes", "synchronous_commit", "synchronous_standby_names")
     with database.engine.connect() as connection:
-        values = [
-            connection.exec_driver_sql(f"SHOW {name}").scalar_one()
-            for name in ("fsync", "synchronous_commit", "synchronous_standby_names")
-        ]
-    return f"PostgreSQL, fsync={values[0]}, synchronous_commit={values[1]}, standby={values[2] or 'none'}"
+        return {name: str(connection.exec_driver_sql(f"SHOW {name}").scalar_one()) for name in names}
 
 
 def _checked(url: str) -> URL:

@@ -28,6 +28,9 @@ _FIND_OUT_FOR_S = 120.0
 _TURNS = 4_021_979_113
 """Advisory lock under which the writers of several workers take turns."""
 
+_DURABLY = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+"""Whatever the server does by default: nobody is told that something is committed before it is on the disk."""
+
 mark_table = Table(
     "commit_mark",
     metadata,
@@ -206,6 +209,7 @@ class WritingSession:
                 raise NotCommitted(f"no connection to the database: {failed}") from failed
             if not self._database.is_sqlite:
                 self._connection.driver_connection.autocommit = True
+                self._connection.cursor().execute(_DURABLY)
         return self._connection
 
     def _roll_back(self, cursor: Any) -> None:
