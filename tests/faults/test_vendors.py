@@ -1,5 +1,6 @@
 """A vendor's line is cut at every kind of place; what is said of the outcome is true, and nothing is applied twice."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,17 @@ async def test_a_slow_line_delivers_all_the_same(one: Broken, tmp_path: Path) ->
         assert (await running.send(2)).receipt.business_id
         assert running.proxy.did["delayed"] >= 2
         assert len(running.applied(2)) == 1
+
+
+async def test_a_vendor_that_is_slow_slows_no_other(tmp_path: Path) -> None:
+    slow, quick = VENDORS[0], VENDORS[2]
+    async with bench(slow, tmp_path / "slow") as late, bench(quick, tmp_path / "quick") as prompt:
+        late.proxy.arm(Fault(latency_s=2.0))
+        waiting = [asyncio.create_task(late.send(n)) for n in range(2, 12)]
+        await asyncio.sleep(0.05)
+        for n in range(2, 12):
+            await prompt.send(n)
+        assert not any(one.done() for one in waiting)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
