@@ -166,9 +166,10 @@ async def test_a_flow_that_cannot_describe_a_fact_parks_its_message_only(
     real = router.route
 
     def route(changes: Any, event: Any, **more: Any) -> Any:
-        real(changes, event, **more)
+        opened = real(changes, event, **more)
         if event.subject == "odd":
             raise ValueError("worth of an odd order")
+        return opened
 
     monkeypatch.setattr(router, "route", route)
     await arrivals.told(body(order="odd"), body(order="o2"))

@@ -7,17 +7,18 @@ something new is decided against its watermark: the newest version read, and the
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, func, select, tuple_
 
 from accordant.backbone import exceptions
 from accordant.backbone.inbox import CONFLICT, message_of, unread
 from accordant.backbone.message import Ignored, Message, Told
 from accordant.backbone.outbox import event_of
 from accordant.backbone.router import Router, require_authority
-from accordant.backbone.rows import MessageRow, WatermarkRow, inbox_table, watermark_table
+from accordant.backbone.rows import MessageRow, WatermarkRow, inbox_table, transaction_table, watermark_table
 from accordant.governance.estate import Estate
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Unstorable, Writer
@@ -46,7 +47,14 @@ class PumpParts(msgspec.Struct, frozen=True, kw_only=True):
     estate: Callable[[], Estate]
 
 
-Watermarks = dict[str, WatermarkRow]
+class Mark(msgspec.Struct, frozen=True):
+    """The newest version read of a record, and the place in its lane that what it told has."""
+
+    row: WatermarkRow
+    place: int
+
+
+Watermarks = dict[str, Mark]
 
 
 class Pump:
@@ -152,26 +160,29 @@ class Pump:
         changes.put(inbox_table, msgspec.structs.replace(row, state="quarantined", note=problem.code))
 
     def _publish(self, changes: Changes, row: MessageRow, *, told: Told, marks: Watermarks) -> str:
-        mark = marks.get(told.source_record)
+        before = marks.get(told.source_record)
+        mark, after = (before.row, before.place) if before else (None, 0)
         if mark and told.sequence < mark.sequence:
             return "superseded"
         if mark and told.content == mark.content:
-            marks[told.source_record] = msgspec.structs.replace(mark, sequence=told.sequence)
-            changes.put(watermark_table, marks[told.source_record])
+            marks[told.source_record] = Mark(msgspec.structs.replace(mark, sequence=told.sequence), after)
+            changes.put(watermark_table, marks[told.source_record].row)
             return "ignored"
         fact = told.fact.as_correction() if mark else told.fact
         # A correction is named by what it corrects, so that going back to an earlier content is told as well.
         occurrence = f"{mark.event_id}/{told.content}" if mark else "1"
         event = event_of(row, told, fact=fact, occurrence=occurrence, at_ms=self._parts.clock.now_ms())
-        self._parts.router.route(changes, event, fact=fact, estate_version=self._parts.estate().version)
-        marks[told.source_record] = WatermarkRow(
+        version = self._parts.estate().version
+        opened = self._parts.router.route(changes, event, fact=fact, estate_version=version, after=after)
+        read = WatermarkRow(
             tenant=row.tenant,
             source_record=told.source_record,
             sequence=told.sequence,
             content=told.content,
             event_id=event.event_id,
         )
-        changes.put(watermark_table, marks[told.source_record])
+        marks[told.source_record] = Mark(read, max((one.lane_seq for one in opened), default=after))
+        changes.put(watermark_table, read)
         return "published"
 
     async def _read_watermarks(self, tenant: str, records: Sequence[str]) -> Watermarks:
@@ -179,15 +190,17 @@ class Pump:
             return {}
 
         def query(connection: Connection) -> Watermarks:
-            columns = watermark_table.c
-            found = connection.execute(
-                select(watermark_table).where(
-                    tuple_(columns.tenant, columns.source_record).in_([(tenant, one) for one in records])
-                )
-            )
-            return {row["source_record"]: WatermarkRow(**row) for row in found.mappings()}
+            columns, tx = watermark_table.c, transaction_table.c
+            place = select(func.max(tx.lane_seq)).where(tx.event_id == columns.event_id).scalar_subquery()
+            asked = tuple_(columns.tenant, columns.source_record).in_([(tenant, one) for one in records])
+            found = connection.execute(select(watermark_table, place.label("place")).where(asked)).mappings()
+            return {row["source_record"]: Mark(_watermark(dict(row)), row["place"] or 0) for row in found}
 
         return await self._parts.database.read(query)
+
+
+def _watermark(row: Mapping[Any, Any]) -> WatermarkRow:
+    return WatermarkRow(**{name: row[name] for name in WatermarkRow.__struct_fields__})
 
 
 def _source_order(item: "tuple[MessageRow, list[Told] | Ignored | AccordantError]") -> tuple[int, str]:

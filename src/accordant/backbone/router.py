@@ -28,12 +28,20 @@ class Router:
         self._flows = flows
         self._clock = clock
 
-    def route(self, changes: Changes, event: EventRow, *, fact: Fact, estate_version: int) -> list[TransactionRow]:
-        """Add the event and its transactions to a commit. A transaction that exists already stays as it is."""
+    def route(
+        self, changes: Changes, event: EventRow, *, fact: Fact, estate_version: int, after: int = 0
+    ) -> list[TransactionRow]:
+        """Add the event and its transactions to a commit. A transaction that exists already stays as it is.
+
+        `after` is the place in the lane of the same record's version before this one, which goes first whatever the
+        source's clock says: it may count whole seconds, or have been set back.
+        """
         changes.add(event_table, event)
         waits.wake_expecting(changes, event.subject)
+        lane_seq = max(event.at_ms * 1000, after + 1)
         opened = [
-            self._open(event, fact, one=one, estate_version=estate_version) for one in self._flows.handling(event.type)
+            self._open(event, fact, one=one, lane_seq=lane_seq, estate_version=estate_version)
+            for one in self._flows.handling(event.type)
         ]
         for row in opened:
             changes.add(transaction_table, row)
@@ -41,7 +49,7 @@ class Router:
             record(changes, _opened(row, event))
         return opened
 
-    def _open(self, event: EventRow, fact: Fact, *, one: Flow, estate_version: int) -> TransactionRow:
+    def _open(self, event: EventRow, fact: Fact, *, one: Flow, lane_seq: int, estate_version: int) -> TransactionRow:
         now = self._clock.now_ms()
         worth = one.describe.worth(fact)
         return TransactionRow(
@@ -60,7 +68,7 @@ class Router:
             subject=event.subject,
             party=one.describe.party(fact)[:200],
             lane=lane_of(event),
-            lane_seq=event.at_ms * 1000,
+            lane_seq=lane_seq,
             turn=lanes.WAITS,
             priority=int(one.priority),
             state="waiting",
