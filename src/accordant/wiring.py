@@ -34,7 +34,7 @@ from accordant.governance import versions
 from accordant.governance.connections import ConnectionEntry, load_connections
 from accordant.governance.versions import EstateStore
 from accordant.kernel.chance import system_random
-from accordant.kernel.clock import Clock, SystemClock
+from accordant.kernel.clock import Clock, SteadyClock, SystemClock
 from accordant.kernel.database import Changes, Database, Writer
 from accordant.kernel.database.schema import prepare_schema
 from accordant.kernel.errors import Misconfigured
@@ -94,7 +94,10 @@ class Platform:
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, rng: random.Random | None = None) -> None:
         self.settings = settings
-        self.clock = clock or SystemClock()
+        self.wall = clock or SystemClock()
+        """For what others say the time is: signatures, tokens, limits."""
+        self.clock: Clock = self.wall
+        """For what we write down ourselves; never set back once the platform has started."""
         self.rng = rng or system_random()
         self.database = Database(settings.database_url)
         self.failed = asyncio.Event()
@@ -113,6 +116,7 @@ class Platform:
         if not self.place.is_shared:
             await self.place.lead.take()  # before anything is written
         chain = await self.database.read(lambda connection: continue_chain(connection, self.place.segment))
+        self.clock = SteadyClock(self.wall, not_before_ms=chain.last_at_ms)
         self.writer = Writer(self.database, chain=chain, follow_ups=FOLLOW_UPS, shared=self.place.is_shared)
         self.writer.on_lost = lambda _: self.failed.set()
         self.writer.start()
@@ -211,7 +215,7 @@ class Platform:
         settings, connector = settings_of(entry, self.settings.state)
         session = open_session()
         http = VendorHttp(
-            settings, connector.manners(settings), deps=HttpDeps(session=session, clock=self.clock, rng=self.rng)
+            settings, connector.manners(settings), deps=HttpDeps(session=session, clock=self.wall, rng=self.rng)
         )
         return Connected(
             settings=settings,

@@ -30,6 +30,35 @@ class SystemClock:
         return time.monotonic()
 
 
+_BELIEVED_MS = 48 * 3_600_000
+
+
+class SteadyClock:
+    """Wall time that is never set back: what happened later bears a later instant, whatever the machine's clock does.
+
+    Where the wall clock is set back, this one goes on from where it stood, at the pace of monotonic time, until the
+    wall clock has come up with it. A wall clock that was wrong by more than two days is not followed that long: then
+    the instants were nonsense, and the right ones count again.
+    """
+
+    def __init__(self, wall: Clock, *, not_before_ms: int = 0) -> None:
+        """`not_before_ms`: the latest instant that an earlier process has written down."""
+        self._wall = wall
+        self._anchor_ms = not_before_ms
+        self._anchor_s = wall.monotonic_s()
+
+    def now_ms(self) -> int:
+        wall_ms, passed_s = self._wall.now_ms(), self._wall.monotonic_s() - self._anchor_s
+        steady_ms = self._anchor_ms + int(passed_s * 1000)
+        if 0 < steady_ms - wall_ms <= _BELIEVED_MS:
+            return steady_ms
+        self._anchor_ms, self._anchor_s = wall_ms, self._anchor_s + passed_s
+        return wall_ms
+
+    def monotonic_s(self) -> float:
+        return self._wall.monotonic_s()
+
+
 class ManualClock:
     """A clock that stands still until it is moved; for tests and simulations."""
 

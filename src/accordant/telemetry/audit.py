@@ -67,8 +67,10 @@ class AuditChain:
 
     table = audit_table
 
-    def __init__(self, segment: str, *, n: int = 0, head: str = GENESIS) -> None:
+    def __init__(self, segment: str, *, n: int = 0, head: str = GENESIS, last_at_ms: int = 0) -> None:
         self.segment = segment
+        self.last_at_ms = last_at_ms
+        """Instant of the newest entry when the chain was taken up."""
         self._n = n
         self._head = head
 
@@ -89,12 +91,14 @@ class AuditChain:
 def continue_chain(connection: Connection, segment: str) -> AuditChain:
     """The chain of a segment, ready to go on where it ended."""
     last = connection.execute(
-        select(audit_table.c.n, audit_table.c.hash)
+        select(audit_table.c.n, audit_table.c.hash, audit_table.c.at_ms)
         .where(audit_table.c.segment == segment)
         .order_by(audit_table.c.n.desc())
         .limit(1)
     ).first()
-    return AuditChain(segment, n=last.n, head=last.hash) if last else AuditChain(segment)
+    if last is None:
+        return AuditChain(segment)
+    return AuditChain(segment, n=last.n, head=last.hash, last_at_ms=last.at_ms)
 
 
 class ChainVerdict(msgspec.Struct, frozen=True):
