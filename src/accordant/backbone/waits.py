@@ -1,6 +1,6 @@
 """A transaction may wait: for an instant, for an event that should come, for a vendor; waiting survives restarts."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from accordant.backbone import lanes
 from accordant.backbone.rows import TransactionRow, event_table
@@ -24,7 +24,8 @@ _CAME = (
     "state = 'waiting' AND waiting_for = 'event' AND EXISTS (SELECT 1 FROM event"
     " WHERE event.tenant = business_transaction.tenant AND event.subject = expects_subject"
     " AND event.type = expects_type AND event.event_id <> business_transaction.event_id"
-    " AND event.published_at_ms >= business_transaction.opened_at_ms)"
+    " AND (event.published_at_ms >= business_transaction.opened_at_ms OR event.at_ms >= (SELECT own.at_ms"
+    " FROM event AS own WHERE own.event_id = business_transaction.event_id)))"
 )
 FOLLOW_UPS = {
     "wake_expecting": f"{_WAKE} WHERE expects_subject = :p AND expects_subject <> '' AND {_CAME}",
@@ -55,12 +56,17 @@ def wake_sleepers(changes: Changes, now_ms: int) -> None:
 
 
 def came_since(connection: Connection, row: TransactionRow, *, event_type: str, subject: str) -> str | None:
-    """The data of the first such event that came since the transaction began; its own event does not count."""
-    event = event_table.c
+    """The data of the first such event since the transaction began; its own event does not count.
+
+    Deliveries overtake each other: what happened after the transaction's own fact counts also where it came before it.
+    """
+    event, own = event_table.c, event_table.alias("own").c
+    began_ms = select(own.at_ms).where(own.event_id == row.event_id).scalar_subquery()
     query = (
         select(event.data)
         .where(event.subject == subject, event.type == event_type, event.tenant == row.tenant)
-        .where(event.event_id != row.event_id, event.published_at_ms >= row.opened_at_ms)
+        .where(event.event_id != row.event_id)
+        .where(or_(event.published_at_ms >= row.opened_at_ms, event.at_ms >= began_ms))
         .order_by(event.published_at_ms, event.event_id)
         .limit(1)
     )
