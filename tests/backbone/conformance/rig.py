@@ -58,6 +58,9 @@ class Rig:
         self.segment = ""
         """Name of the process and of its audit segment, where the test gives one."""
         self.sleep: Callable[[float], Awaitable[None]] = _no_time
+        self.more_flows: tuple[Flow, ...] = ()
+        self.ports: dict[str, Any] = {}
+        """What flows are given; the vendor, where nothing is named."""
         self._told = 0
         options: dict[str, Any] = {"on": Ordered, "owner": "sales", "describe": DESCRIBE, **flow_options}
         steps.__name__ = "order"
@@ -80,11 +83,11 @@ class Rig:
             sleep=self.sleep,
         )
         tools = Tools(database=self.database, writer=self.writer, ledger=ledger, clock=self.clock, locks=LocalLocks())
-        self.flows = Flows(self.flow)
+        self.flows = Flows(self.flow, *self.more_flows)
         self.driver = Driver(
             tools=tools,
             flows=self.flows,
-            ports={"vendor": self.vendor},
+            ports=self.ports or {"vendor": self.vendor},
             estate_at=lambda n: self.estates[n],
             rng=random.Random(self.lives),
         )

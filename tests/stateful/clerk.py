@@ -1,0 +1,85 @@
+"""What a careful clerk would have in the books: plain dicts, filled from what happened and never from the platform."""
+
+from dataclasses import dataclass, field
+
+from accordant.kernel.ids import content_hash
+from tests.stateful.business import NOTED, PREPAID, Record
+from tests.stateful.systems import System, Systems
+
+WRITTEN = ("billing", "erp", "support")
+"""Where a completed order stands once."""
+
+
+@dataclass
+class Clerk:
+    """The truth about the source, the deliveries, and what was done to the business."""
+
+    versions: dict[tuple[str, str], list[Record]] = field(default_factory=dict)
+    """Every true version of each source record, oldest first."""
+    acknowledged: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """Stream, delivery id and hash of the body → what it was, for everything that was answered with 2xx."""
+    paid: set[str] = field(default_factory=set)
+    may_be_taken_back: bool = False
+    """An estate that compensates was in force at some time."""
+    meanings_changed: bool = False
+    """An accepted word meant something else for some time."""
+
+    def newest(self, kind: str, name: str) -> Record | None:
+        known = self.versions.get((kind, name))
+        return known[-1] if known else None
+
+    def orders(self) -> list[str]:
+        return sorted(name for kind, name in self.versions if kind == "order")
+
+    def customers(self) -> list[str]:
+        return sorted(name for kind, name in self.versions if kind == "tier")
+
+    def acknowledge(self, stream: str, delivery_id: str, *, body: bytes, what: str) -> None:
+        self.acknowledged[stream, delivery_id, content_hash(body)] = what
+
+    def must_complete(self, order: str, content: str) -> bool:
+        """Whether nothing that happened to the order is a reason for another end."""
+        product = content.partition(" ")[0]
+        unpaid = product == PREPAID and order not in self.paid
+        return not (unpaid or product == NOTED or self.may_be_taken_back or self.meanings_changed)
+
+
+def doubled(systems: Systems) -> list[str]:
+    """What some system applied twice. Who sets a state may set it again; who adds may not."""
+    found: list[str] = []
+    for system in systems.all():
+        if system.name in ("tiers", "crm"):
+            continue
+        lines = [(one.business_id, one.verb) for one in system.ledger]
+        found += [
+            f"{system.name}: {verb} {name} twice" for name, verb in sorted(set(lines)) if lines.count((name, verb)) > 1
+        ]
+    return found
+
+
+def overwritten(systems: Systems) -> list[str]:
+    """Where something older was written over something newer."""
+    found: list[str] = []
+    newest: dict[str, int] = {}
+    for line in systems.tiers.ledger:
+        n: int = line.command["n"]
+        if n < newest.get(line.business_id, 0):
+            found.append(f"tier of {line.business_id}: version {n} after {newest[line.business_id]}")
+        newest[line.business_id] = max(n, newest.get(line.business_id, 0))
+    return found
+
+
+def net(system: System, order: str) -> int:
+    """How often a system holds the order, as far as the platform can know: a lie counts as what it said."""
+
+    def times(verb: str) -> int:
+        return max(system.times(order, verb), int((order, verb) in system.lied))
+
+    return times("write") - times("take back")
+
+
+def amount(system: System, order: str) -> int:
+    """Money that the system was given for the order, also where it lied about taking it."""
+    if (order, "write") in system.lied:
+        return -1
+    return sum(one.command["amount"] for one in system.ledger if one.business_id == order and one.verb == "write")
