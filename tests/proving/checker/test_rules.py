@@ -69,6 +69,13 @@ def test_only_the_named_rules_are_applied() -> None:
     assert set(verdict.judged) == {"lost", "partial"}
 
 
+def test_what_was_never_taken_back_is_found_without_asking_the_system() -> None:
+    company = year()
+    company.asked = ()
+    del company.applied[pick(RNG, company.applied, business_id="subscription-D-5", change="update")]
+    assert rules_broken(company) == {"partial"}
+
+
 class TestWhatMustNotBeFlagged:
     def test_a_version_that_a_newer_one_made_needless(self) -> None:
         company = year()

@@ -6,7 +6,7 @@ from typing import Any
 
 from accordant.backbone.rows import EffectRow, TransactionRow
 from accordant.proving.checker.history import Applied, Expected, Finding, History, Ruling
-from accordant.proving.checker.matching import Thing, by_thing, held_records, lines_of, standing, thing_of
+from accordant.proving.checker.matching import Thing, by_thing, found_out, held_records, lines_of, standing, thing_of
 
 Account = tuple[str, str, str, str]
 """Tenant, legal entity, currency and system."""
@@ -64,7 +64,8 @@ def _unsettled(history: History) -> set[Thing]:
     open_ids = {row.transaction_id for row in history.records.transactions if row.state != "completed"}
     rows_of = standing(history)
     expected = {thing_of(one) for one in history.truth.expected if not _completed(rows_of.get(one.transaction, []))}
-    return expected | {thing_of(one) for one in history.records.effects if one.transaction_id in open_ids}
+    written = {thing_of(one) for one in history.records.effects if one.transaction_id in open_ids}
+    return expected | written | found_out(history)
 
 
 def _completed(rows: Sequence[TransactionRow]) -> bool:

@@ -88,6 +88,8 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     ambiguities: tuple[Ambiguity, ...] = ()
     canaries: tuple[str, ...] = ()
     """Secrets that no artefact may hold."""
+    lies: int = 0
+    """How many writes a system confirmed on purpose without applying them; only then may a record differ."""
     all_facts_known: bool = True
     """Whether `expected` is complete, so that anything beyond it is an orphan."""
 

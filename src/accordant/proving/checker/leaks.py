@@ -32,11 +32,11 @@ def _forms(canary: str) -> list[tuple[str, bytes]]:
         ("hex", canary.encode().hex().upper().encode()),
         ("URL", quote(canary, safe="").encode()),
         ("URL", quote_plus(canary).encode()),
-        ("URL", "".join(f"%{byte:02X}" for byte in canary.encode()).encode()),
         ("JSON", json.dumps(canary)[1:-1].encode()),
         *(("base64", piece) for piece in _in_base64(canary.encode())),
     ]
-    return [(name, piece) for name, piece in dict.fromkeys(forms) if len(piece) >= _SHORTEST]
+    names = {piece: name for name, piece in reversed(forms) if len(piece) >= _SHORTEST}  # most writings are one
+    return [(name, piece) for piece, name in names.items()]
 
 
 def _in_base64(secret: bytes) -> Iterator[bytes]:

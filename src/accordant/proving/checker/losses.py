@@ -8,6 +8,7 @@ from accordant.proving.checker.matching import (
     TAKEN_BACK,
     VOID,
     Writes,
+    found_out,
     held_records,
     owned,
     standing,
@@ -67,7 +68,7 @@ def _left_unread(history: History) -> Iterator[Finding]:
 
 def _never_written(history: History, wants: dict[str, list[Expected]]) -> Iterator[Finding]:
     """Facts that came to nothing: no transaction stands for them, or one that says it is done and wrote nothing."""
-    writes, rows_of = Writes(history), standing(history)
+    writes, rows_of, shown = Writes(history), standing(history), found_out(history)
     parked = {one.subject for one in history.records.exceptions if one.state == "open" and one.owner}
     for subject, expected in wants.items():
         rows = rows_of.get(subject, [])
@@ -75,7 +76,7 @@ def _never_written(history: History, wants: dict[str, list[Expected]]) -> Iterat
             yield _lost("neither a transaction nor an open item stands for it", subject)
         if not rows or any(row.state != "completed" for row in rows) or any(writes.own(one) for one in expected):
             continue
-        missing = [one for one in expected if not writes.satisfied(one)]
+        missing = [one for one in expected if not writes.satisfied(one) and thing_of(one) not in shown]
         for one in missing if len(missing) > waived(rows) else ():
             yield _lost(f"the transaction is completed, and {_named(one)} was never applied", subject)
 
@@ -83,6 +84,7 @@ def _never_written(history: History, wants: dict[str, list[Expected]]) -> Iterat
 def partial(history: History) -> Ruling:
     """Who wrote a part of what is due is on the way, owned, or taken back without a trace."""
     writes, rows_of, held_by = Writes(history), standing(history), owned(history)
+    shown = found_out(history)
     findings: list[Finding] = []
     for subject, expected in wanted(history).items():
         rows = rows_of.get(subject, [])
@@ -92,7 +94,7 @@ def partial(history: History) -> Ruling:
         if any(row.state in TAKEN_BACK for row in rows):
             findings += [_partial(what, subject) for what in _remains(history, applied, writes=writes)]
             continue
-        missing = [one for one in expected if not writes.satisfied(one)]
+        missing = [one for one in expected if not writes.satisfied(one) and thing_of(one) not in shown]
         if applied and len(missing) > waived(rows):
             states = " and ".join(sorted({row.state for row in rows}))
             findings += [_partial(f"it is {states}, and {_named(one)} was never applied", subject) for one in missing]

@@ -60,6 +60,15 @@ def owned(history: History) -> set[str]:
     return {one.transaction_id for one in items} | {one.message_id for one in items} - {""}
 
 
+def found_out(history: History) -> set[Thing]:
+    """Things that a system lied about, and that it was caught with, each with an owner: nobody is deceived."""
+    if not history.truth.lies:
+        return set()
+    held_by = owned(history)
+    differ = (one for one in history.records.effects if one.checked == "different" and one.transaction_id in held_by)
+    return {thing_of(one) for one in differ}
+
+
 def waived(rows: Iterable[TransactionRow]) -> int:
     """How many steps people let these transactions skip."""
     return sum(len(row.waivers.strip().splitlines()) for row in rows)

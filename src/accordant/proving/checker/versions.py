@@ -11,6 +11,7 @@ from accordant.proving.checker.matching import (
     Thing,
     agrees,
     by_thing,
+    found_out,
     held_records,
     lines_of,
     says,
@@ -32,12 +33,12 @@ OwnLines = dict[str, dict[str, list[int]]]
 
 def stale(history: History) -> Ruling:
     """The last write of each thing is its newest version, and the system holds what that version says."""
-    lines, rows_of = lines_of(history), standing(history)
+    lines, rows_of, shown = lines_of(history), standing(history), found_out(history)
     findings: list[Finding] = []
     judged = 0
     for thing, versions in by_thing(one for one in history.truth.expected if one.version).items():
         done = [one for one in versions if _is_done(rows_of.get(one.transaction, []))]
-        if not done or not lines.get(thing):
+        if not done or not lines.get(thing) or thing in shown:
             continue
         judged += 1
         newest = max(done, key=lambda one: one.version)
@@ -49,7 +50,11 @@ def stale(history: History) -> Ruling:
             findings.append(_stale(f"it holds something else than version {newest.version}", thing))
     for one in history.truth.final:
         thing = thing_of(one)
-        if lines.get(thing) and all(_is_done(rows_of.get(subject, [])) for subject in one.transactions):
+        if (
+            lines.get(thing)
+            and thing not in shown
+            and all(_is_done(rows_of.get(subject, [])) for subject in one.transactions)
+        ):
             judged += 1
             last = lines[thing][-1]
             if not tells(last, one.says):
