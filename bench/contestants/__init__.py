@@ -1,0 +1,1 @@
+"""Everybody who does the same work: one event, validated, and four calls to four systems."""
