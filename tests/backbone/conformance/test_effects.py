@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from accordant.backbone.rows import effect_table
 from accordant.canonical.operation import EffectClass
+from accordant.kernel.database import NotCommitted
 from accordant.kernel.errors import Malformed
 from tests.backbone.conformance.conftest import Rigs
 from tests.backbone.conformance.vendor import A, B, C, D, Vendor
@@ -116,6 +118,42 @@ async def test_a_key_past_four_fifths_of_its_life_is_looked_up(rigs: Rigs, age_s
     assert bool(rig.vendor.lookups) == looked
 
 
+async def test_a_sending_that_was_written_down_nowhere_is_looked_for_when_the_key_is_old(rigs: Rigs) -> None:
+    """Killed after the vendor applied it and before the row was durable; back when the vendor has forgotten the key."""
+    rig = rigs(single(A, key_life_s=1000))
+    rig.ticking = False
+    rig.vendor.plan = {"o": ["crash after"]}
+    await rig.start()
+    real = rig.writer._session.write
+
+    def write(batch: Any) -> Any:
+        if any(table is effect_table for changes in batch for table, _ in changes.put_rows):
+            return [NotCommitted("killed before it was durable")] * len(batch)
+        return real(batch)
+
+    rig.writer._session.write = write  # type: ignore[method-assign]
+    await rig.tell("o")
+    await rig.until(rig.vendor.crashed.is_set)
+    await rig.crash()
+    assert rig.lives == 1
+    rig.clock.advance(1001)
+    rig.vendor._saved.clear()
+    await rig.start()
+    await rig.settled()
+    assert rig.state("o") == "completed"
+    assert rig.vendor.times("o") == 1
+    assert rig.vendor.lookups == ["o"]
+
+
+async def test_what_a_look_up_finds_after_our_own_sending_is_ours(rigs: Rigs) -> None:
+    rig = rigs(single(C))
+    rig.vendor.plan = {"o": ["timeout after"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    assert [(row.state, row.own) for row in rig.effects()] == [("confirmed", 1)]
+
+
 async def test_a_key_past_its_life_that_cannot_be_looked_up_is_in_doubt(rigs: Rigs) -> None:
     rig = rigs(single(A, key_life_s=1000, look_up=None))
     rig.ticking = False
@@ -159,8 +197,6 @@ async def test_a_database_that_refuses_the_outcome_causes_no_second_sending(rigs
     refused: list[int] = []
 
     def write(batch: Any) -> Any:
-        from accordant.kernel.database import NotCommitted
-
         if rig.vendor.applied and len(refused) < 2:
             refused.append(1)
             return [NotCommitted("the disk is full")] * len(batch)

@@ -198,3 +198,21 @@ def test_a_refusal_of_a_repeat_leaves_the_first_sending_open() -> None:
         verdict = decisions.refused(one, ambiguous=True)
         assert verdict.note == UNKNOWN
         assert verdict.do is (Do.LOOK_UP if one.can_look_up else Do.REFUSE)
+
+
+@pytest.mark.parametrize(
+    ("effect_class", "since_ms", "look_up", "asks"),
+    [
+        (A, AT_THE_BORDER_MS, True, False),
+        (A, OLD_MS, True, True),
+        (A, OLD_MS, False, False),
+        (B, OLD_MS, True, False),
+        (C, OLD_MS, True, False),
+        (D, OLD_MS, True, False),
+    ],
+)
+def test_an_old_transaction_asks_before_it_uses_a_key_that_may_be_forgotten(
+    effect_class: EffectClass, since_ms: int, *, look_up: bool, asks: bool
+) -> None:
+    one = asked(effect_class, look_up=look_up)
+    assert decisions.may_be_forgotten(one, since_ms=since_ms, now_ms=NOW_MS) is asks

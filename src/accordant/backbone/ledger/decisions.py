@@ -121,6 +121,15 @@ def refused(asked: Asked, *, ambiguous: bool) -> Verdict:
     return Verdict(do=Do.LOOK_UP if asked.can_look_up else Do.REFUSE, note=UNKNOWN)
 
 
+def may_be_forgotten(asked: Asked, *, since_ms: int, now_ms: int) -> bool:
+    """Whether a life that died may have sent a key that was written down nowhere and that the vendor has forgotten.
+
+    The row of class A waits for nobody, so that a crash can lose it. It was sent after the transaction's last commit
+    (`since_ms`) if at all: while the vendor still remembers keys of that time, sending is safe without asking.
+    """
+    return asked.can_look_up and _key_is_old(Known(state=SENT, first_sent_at_ms=since_ms), asked, now_ms=now_ms)
+
+
 def _key_is_old(known: Known, asked: Asked, *, now_ms: int) -> bool:
     """Past 80 % of the vendor's memory for keys."""
     if asked.effect_class is not EffectClass.NATIVE_KEY or asked.key_life_s is None:

@@ -99,6 +99,7 @@ class Ledger:
 
     async def _until_known(self, step: Step, effect: EffectRow, *, ambiguous: bool) -> EffectRow:
         problem: AccordantError | None = entries.doubt_of(effect) if ambiguous else None
+        forgotten = not ambiguous and self._may_be_forgotten(step, effect)
         for attempt in range(self._patience.tries):
             tries_left = self._patience.tries - 1 - attempt
             if attempt:
@@ -106,6 +107,8 @@ class Ledger:
             try:
                 if ambiguous:
                     effect = await self._settle(step, effect, problem=problem)
+                elif forgotten:
+                    effect, forgotten = await self._remembered_there(step, effect), False
                 if effect.state != entries.CONFIRMED:
                     effect = await self._announce(step, effect)
                     effect = await self._send(step, effect, ambiguous=ambiguous)
@@ -165,12 +168,23 @@ class Ledger:
 
     async def _find(self, step: Step, effect: EffectRow) -> Applied | None:
         """What the system shows of it once its index has settled."""
-        look_up = step.operation.look_up
-        if look_up is None:
+        operation = step.operation
+        if operation.look_up is None:
             return None
-        await self._sleep(step.operation.settle_s)
+        await self._sleep(operation.settle_s)
         with around("effect.look_up"):
-            return await look_up(_attempt(step, effect))
+            found = await operation.look_up(_attempt(step, effect))
+        # It is looked for after a sending of ours: unless others share the record, what is there is ours.
+        return msgspec.structs.replace(found, already=found.already and operation.master_data) if found else None
+
+    async def _remembered_there(self, step: Step, effect: EffectRow) -> EffectRow:
+        """Confirmed, where the system holds what we have no record of having sent."""
+        found = await self._find(step, effect)
+        return effect if found is None else await self._confirm(step, effect, applied=found)
+
+    def _may_be_forgotten(self, step: Step, effect: EffectRow) -> bool:
+        since_ms, now_ms = step.transaction.changed_at_ms, self._clock.now_ms()
+        return decisions.may_be_forgotten(_asked(step, effect), since_ms=since_ms, now_ms=now_ms)
 
     async def _confirm(self, step: Step, effect: EffectRow, *, applied: Applied) -> EffectRow:
         effect = entries.confirmed(effect, step.operation, applied=applied, at_ms=self._clock.now_ms())
