@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.figures import drop
 from tests.faults.traced import WATCHED, Door, Reader, door, ids, needs_strace
 
 EXIT_FAILED = 70
@@ -60,10 +61,13 @@ class TestDurableBeforeAcknowledged:
         require_kept(one)
         return Reader(one.wal, trace)
 
-    async def test_every_accepted_webhook_was_durable_before_its_answer_began(self, worker: Door) -> None:
-        proof = (await self.traced(worker, 60, module="accordant.experience.cli.main")).read()
+    @pytest.mark.parametrize("count", [60, pytest.param(3000, marks=pytest.mark.campaign)])
+    async def test_every_accepted_webhook_was_durable_before_its_answer_began(self, worker: Door, count: int) -> None:
+        proof = (await self.traced(worker, count, module="accordant.experience.cli.main")).read()
         assert proof.proven == worker.acknowledged
         assert proof.unproven == frozenset()
+        if count > 100:
+            drop("webhooks", {"webhooks_acknowledged": count, "webhooks_proven_durable_first": len(proof.proven)})
 
     async def test_a_worker_that_does_not_wait_for_the_disk_is_found_out(self, worker: Door) -> None:
         proof = (await self.traced(worker, 10, module="tests.faults.careless")).read()
@@ -100,6 +104,8 @@ async def test_killed_at_a_system_call_nothing_acknowledged_is_missing(worker: D
     assert await worker.ended() in {-signal.SIGKILL, 128 + signal.SIGKILL}
     assert 0 in worker.statuses()
     assert worker.acknowledged - worker.kept() == set()
+    name = at.partition(",")[0].replace(":", "-").replace("=", "")
+    drop(f"kill-{name}", {"kills": 1, "acknowledged": len(worker.acknowledged), "lost": 0})
 
 
 @needs_strace
@@ -120,7 +126,10 @@ async def test_without_room_vendors_are_asked_to_come_again(worker: Door) -> Non
     require_kept(worker)
 
 
-@pytest.mark.parametrize("log_too", [False, True], ids=["the database", "the log too"])
+@pytest.mark.parametrize(
+    "log_too",
+    [pytest.param(False, marks=pytest.mark.campaign, id="the database"), pytest.param(True, id="the log too")],
+)
 async def test_a_limit_on_the_size_of_files_is_survived(worker: Door, log_too: bool) -> None:
     """A quota or a limit is no broken disk: the worker refuses, lives, and takes deliveries again."""
     if log_too:

@@ -56,9 +56,11 @@ class Shaken(Run):
         states.write_private(self.plan.state / "sandboxes.json", addresses)
 
 
-async def shake(cluster: Cluster, line: Aside, ended: asyncio.Event, *, rng: random.Random) -> int:
-    """Kill, stop and cut the database until the play is over; how often."""
+async def shake(run: Shaken, cluster: Cluster, line: Aside, ended: asyncio.Event, *, rng: random.Random) -> int:
+    """From when the platform is up until the play is over, kill, stop and cut the database; how often."""
     times = 0
+    while not run.lines or await run.platform.pulse() is None:
+        await asyncio.sleep(0.2)
     while not ended.is_set():
         await asyncio.sleep(rng.uniform(1.0, 3.0))
         match rng.randrange(4):
@@ -91,7 +93,7 @@ async def test_bad_lines_everywhere_and_a_database_that_dies_leave_the_same_four
         run = Shaken(msgspec.structs.replace(plan, fixes=fixes, database_url=far), stack=stack)
         ended = asyncio.Event()
         before = mortal.restarts
-        shaking = asyncio.create_task(shake(mortal, line, ended, rng=random.Random(5)))
+        shaking = asyncio.create_task(shake(run, mortal, line, ended, rng=random.Random(5)))
         try:
             shaken = await run.play()
         finally:
