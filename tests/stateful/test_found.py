@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from accordant.operations.replay import Selection
 from tests import databases
-from tests.stateful.world import World
+from tests.stateful.world import Delivery, World
 
 HOUR, DAY = 3600, 86_400
 
@@ -77,4 +78,20 @@ def test_a_payment_that_overtakes_its_order_counts(world: World) -> None:
     for one in reversed(list(world.on_the_way)):
         world.deliver(one)
         world.work(0.5)
+    rests_well(world)
+
+
+def test_of_two_people_at_one_message_one_acts_and_the_other_is_told(world: World) -> None:
+    for n in range(8):
+        world.deliver(Delivery(f"bad-{n}", b"{" * (n + 1), "malformed"))
+    world.work(1)
+    platform = world.platform
+    for item in world.books.tables()["exception"]:
+        again = Selection(ids=(item.message_id,))
+        world.operate(
+            lambda name=item.exception_id: platform.desk.retry(name, actor="ann"),
+            lambda again=again: platform.replays.run(again, tenant="t", actor="bob"),
+            lambda again=again: platform.replays.run(again, tenant="t", actor="cyd"),
+        )
+        world.books.always()
     rests_well(world)

@@ -121,17 +121,25 @@ class Replays:
         return [done.get(one.id, one) for one in planned]
 
     async def _messages(self, ids: Sequence[str], *, tenant: str, actor: str) -> dict[str, Planned]:
-        rows = await self._parts.database.read(lambda connection: _messages(connection, ids, tenant=tenant))
-        items = await self._parts.database.read(lambda connection: _open_items(connection, ids))
-        changes, now = Changes(), self._parts.clock.now_ms()
-        planned = {row.message_id: plan_message(row) for row in rows}
-        for row in rows:
-            if planned[row.message_id].will:
+        """Looked at again once no other command is at work, so that of two people one does it and one is told."""
+        planned: dict[str, Planned] = {}
+
+        async def act() -> None:
+            rows = await self._parts.database.read(lambda connection: _messages(connection, ids, tenant=tenant))
+            planned.update({row.message_id: plan_message(row) for row in rows})
+            taken = [row for row in rows if planned[row.message_id].will]
+            about = [row.message_id for row in taken]
+            items = await self._parts.database.read(lambda connection: _open_items(connection, about))
+            changes, now = Changes(), self._parts.clock.now_ms()
+            for row in taken:
                 changes.put(inbox_table, _replace(row, state="kept", note=""))
                 record(changes, _replayed_message(row, actor=actor, at_ms=now))
-        for item in items:
-            close_item(changes, item, actor=actor, at_ms=now, state="released")
-        await self._parts.writer.commit(changes, at="replay.messages")
+            for item in items:
+                close_item(changes, item, actor=actor, at_ms=now, state="released")
+            if changes:
+                await self._parts.writer.commit(changes, at="replay.messages")
+
+        await self._parts.engine.alone([], act)
         self._parts.reread()
         return planned
 
