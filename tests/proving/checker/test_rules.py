@@ -145,6 +145,13 @@ class TestWhatMustNotBeFlagged:
         company.transactions[at] = _replace(company.transactions[at], waivers="open customer: done by hand\n")
         assert rules_broken(company) == set()
 
+    def test_a_record_that_was_deleted_and_created_anew(self) -> None:
+        company = year()
+        customer = company.applied[pick(RNG, company.applied, system="billing", business_id="customer-c")]
+        again(company, customer, change="delete")
+        again(company, customer, native_id="anew")
+        assert rules_broken(company) == set()
+
     def test_a_second_invoice_of_another_period(self) -> None:
         company = year()
         sold = company.applied[pick(RNG, company.applied, kind="subscription", change="create")]
