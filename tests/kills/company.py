@@ -39,9 +39,11 @@ class Company:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.vendors: dict[str, Sandbox] = {vendor: self._make(vendor) for vendor in MAKERS}
-        products, entities = states.catalogue(folder)
+        products, self.entities = states.catalogue(folder)
         for vendor, furnish in FURNISH.items():
-            world = World(products=products, legal_entities=entities, hook_url="http://127.0.0.1:1", webhook_secret="s")
+            world = World(
+                products=products, legal_entities=self.entities, hook_url="http://127.0.0.1:1", webhook_secret="s"
+            )
             body = {name: rows for name, rows in furnish(world).items() if name not in NO_HOOKS}
             if body:
                 self.vendors[vendor].load(body)

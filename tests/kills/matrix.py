@@ -1,6 +1,7 @@
 """Which kills are played: every place that a scene reaches, every occurrence of it, then the same in recoveries."""
 
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -9,11 +10,23 @@ import msgspec
 
 from tests.kills.case import Case, Outcome
 
-IDLE = frozenset({"database.read", "database.begin", "database.turn", "journal.refill", "poll.begin", "pump.read", "locks.ask", "locks.run"})
+IDLE = frozenset(
+    {
+        "database.read",
+        "database.begin",
+        "database.turn",
+        "journal.refill",
+        "poll.begin",
+        "pump.read",
+        "locks.ask",
+        "locks.run",
+    }
+)
 """Reached mostly by looking whether there is something to do: a few occurrences, spread over the play, stand for all."""
 IDLE_MAX = 12
 IN_RECOVERY_MAX = 2
 """Occurrences of each place that are tried within a recovery."""
+BATCH = 24
 Chain = tuple[str, ...]
 
 
@@ -38,7 +51,7 @@ def outcomes(player: Player, order: Any) -> Iterator[Outcome]:
     for name, engine, only in player.wanted():
         calm = Case(scene=name, engine=engine, database=order.database)
         plan = Matrix(calm, player, random.Random(f"{order.seed}:{name}:{engine}:{order.database}"), only)
-        yield from plan.sample() if order.effort == "sample" else plan.full()
+        yield from plan.sample(order.places) if order.effort == "sample" else plan.full(order.budget_s)
 
 
 class Matrix:
@@ -63,27 +76,50 @@ class Matrix:
             self._last.append(outcome)
             yield outcome
 
-    def sample(self) -> Iterator[Outcome]:
-        """Every place once, at an occurrence drawn by the seed."""
+    def calm(self) -> Iterator[Outcome]:
+        """The undisturbed play."""
         yield from self.play([()])
-        yield from self.play([(f"{place}@{self._rng.randint(1, n)}",) for place, n in self._reached()])
 
-    def full(self) -> Iterator[Outcome]:
-        """Every occurrence on the first run; every place in recovery; every place in the recovery of a recovery."""
+    def sample(self, n: int) -> Iterator[Outcome]:
+        """So many places drawn by the seed, each at an occurrence drawn by the seed."""
+        yield from self.calm()
+        places = self._reached()
+        drawn = self._rng.sample(places, min(n, len(places))) if n else places
+        yield from self.play([(f"{place}@{self._rng.randint(1, times)}",) for place, times in drawn])
+
+    def full(self, budget_s: float) -> Iterator[Outcome]:
+        """Every place on the first run, in recovery, and in the recovery of a recovery; then every other occurrence.
+
+        The occurrences beyond the first one of each place are played, in an order drawn by the seed, while there is
+        time.
+        """
+        yield from self.calm()
         yield from self.play([()])
-        yield from self.play([()])
-        firsts = [(one,) for one in _occurrences(dict(self._reached()))]
-        leading = [(one,) for one in self._early_midway_late()]
-        yield from self.play(leading)
+        yield from self.play([(one,) for one in self._early_midway_late()])
         second = self._chains(self._last)
-        yield from self.play([chain for chain in _some(list(second.values()), 3)])
+        yield from self.play(_some(list(second.values()), 3))
         third = self._chains(self._last)
-        self._rng.shuffle(firsts)
+        chains = _joined(self._firsts(), second, third)
+        needed = max(len(self._reached()), len(second), len(third))
         found: list[Outcome] = []
-        for batch in (_joined(firsts, second, third), None):
-            chains = batch if batch is not None else _missed(found, second, 2) + _missed(found, third, 3)
-            yield from self.play(chains)
-            found += self._last
+        give_up_at = time.monotonic() + budget_s
+        for start in range(0, len(chains), BATCH):
+            if start < needed or time.monotonic() < give_up_at:
+                yield from self.play(chains[start : start + BATCH])
+                found += self._last
+        yield from self.play(_missed(found, second, 2) + _missed(found, third, 3) + self._not_hit(found))
+
+    def _firsts(self) -> list[Chain]:
+        """Every occurrence on the first run: one of each place first, the others after them."""
+        every = occurrences(dict(self._reached()))
+        self._rng.shuffle(every)
+        one_each = list({place_of(one): one for one in every}.values())
+        return [(one,) for one in (*one_each, *(one for one in every if one not in one_each))]
+
+    def _not_hit(self, found: Sequence[Outcome]) -> list[Chain]:
+        """Places whose occurrence did not come this time: once more, at the first one."""
+        hit = {place_of(one.killed[0]) for one in found if one.killed}
+        return [(f"{place}@1",) for place, _ in self._reached() if place not in hit]
 
     def _reached(self) -> list[tuple[str, int]]:
         assert self._calm is not None
@@ -94,7 +130,7 @@ class Matrix:
         found: dict[str, Chain] = {}
         for outcome in played:
             reached = {place: n for place, n in outcome.reached.items() if place.startswith(self._only or "")}
-            for one in _occurrences(reached, at_most=IN_RECOVERY_MAX):
+            for one in occurrences(reached, at_most=IN_RECOVERY_MAX):
                 found.setdefault(one, (*outcome.killed, one))
         return found
 
@@ -119,7 +155,7 @@ def differences(calm: Outcome, outcome: Outcome) -> list[str]:
     return found
 
 
-def _occurrences(reached: Mapping[str, int], at_most: int | None = None) -> list[str]:
+def occurrences(reached: Mapping[str, int], at_most: int | None = None) -> list[str]:
     found: list[str] = []
     for place, n in sorted(reached.items()):
         limit = at_most or (IDLE_MAX if place.partition(":")[0] in IDLE else n)

@@ -15,6 +15,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Scene and engine, as `onboarding/journal`; none for all that the database offers."""
     effort: str = "sample"
     """`sample`: every place once, on the first run. `full`: every occurrence, recoveries, recoveries of these."""
+    places: int = 0
+    """How many places a sample of a scene holds; 0 for all."""
+    budget_s: float = 45.0
+    """How long the occurrences of one scene may be played beyond one of each place."""
     seed: int = 0
     jobs: int = 2
     cases: tuple[Case, ...] = ()

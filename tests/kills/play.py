@@ -20,7 +20,10 @@ def outcomes(order: Order) -> Iterator[Outcome]:
     log = Path(f"{order.folder}.log")
     with log.open("wb") as errors:
         stage = subprocess.Popen(
-            [sys.executable, "-m", "tests.kills.stage"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+            [sys.executable, "-m", "tests.kills.stage"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
             cwd=ROOT,
         )
         assert stage.stdin is not None

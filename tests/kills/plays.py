@@ -17,7 +17,8 @@ from accordant.operations.replay import ReplayParts, Replays, Selection
 from tests.experience.company import ACCOUNT, deal
 from tests.kills.company import Company
 from tests.kills.scene import Scene
-from tests.kills.shipped import ALONE, Shipped, Stage
+from tests.kills.shipped import Shipped, Stage
+from tests.kills.small import SMALL
 
 PARENT = {**ACCOUNT, "Id": "001Kx0000000002IAA", "Name": "Lone Star Holding"}
 CHILD = {**ACCOUNT, "ParentId": PARENT["Id"], "Parent_Name__c": PARENT["Name"]}
@@ -87,7 +88,7 @@ async def knock(stage: Stage, body: bytes) -> int:
     signed_at = str(int(time.time()))
     signature = hmac.new(secret.encode(), signed_at.encode() + b"." + body, sha256).hexdigest()
     headers = {"Stripe-Signature": f"t={signed_at},v1={signature}"}
-    url = f"http://{stage.settings.host}:{stage.settings.port}/hooks/stripe"
+    url = f"http://{stage.settings.host}:{await stage.port()}/hooks/stripe"
     while True:
         try:
             async with aiohttp.ClientSession(headers=headers) as session, session.post(url, data=body) as answer:
@@ -111,7 +112,11 @@ def compensating(folder: Path) -> None:
 
 
 def in_haste(folder: Path) -> None:
-    _policies(folder, "customer_onboarding: {on_failure: hold, sla_s: 3600", "customer_onboarding: {on_failure: hold, sla_s: 1")
+    _policies(
+        folder,
+        "customer_onboarding: {on_failure: hold, sla_s: 3600",
+        "customer_onboarding: {on_failure: hold, sla_s: 1",
+    )
 
 
 def _policies(folder: Path, was: str, shall: str) -> None:
@@ -141,23 +146,46 @@ SHIPPED = (
     Shipped(name="onboarding", shows=WON),
     Shipped(name="amendment", before=(WON,), ended_before=1, shows=AMENDED, ended=2),
     Shipped(name="correction", before=(MISSPELT,), ended_before=1, director=sales_corrects, ended=2),
-    Shipped(name="countered", before=(WON,), ended_before=1, shows=AMENDED, ended=2, prepare=compensating,
-            then=books_refuse),
+    Shipped(
+        name="countered", before=(WON,), ended_before=1, shows=AMENDED, ended=2, prepare=compensating, then=books_refuse
+    ),
     Shipped(name="rough", shows=WON, then=answers_get_lost, only=("effect.", "vendor.request")),
-    Shipped(name="desk", before=(MISSPELT,), ended_before=1, director=people_decide,
-            only=("estate.", "reference.", "desk.", "replay.", "owner.told", "owner.notice")),
+    Shipped(
+        name="desk",
+        before=(MISSPELT,),
+        ended_before=1,
+        director=people_decide,
+        only=("estate.", "reference.", "desk.", "replay.", "owner.told", "owner.notice"),
+    ),
     Shipped(name="stopped", shows=MISSPELT, only=("owner.notice", "owner.told", "drive.end", "effect.")),
-    Shipped(name="doors", shows=LOST, director=vendors_knock, ended=0,
-            only=("doors.", "hooks.", "inbox.", "pump.", "replay.")),
+    Shipped(
+        name="doors",
+        shows=LOST,
+        director=vendors_knock,
+        ended=0,
+        only=("doors.", "hooks.", "inbox.", "pump.", "replay."),
+    ),
     Shipped(name="birth", shows=LOST, ended=0, only=("schema.", "estate.", "database.", "owner.", "journal.start")),
     Shipped(name="late", shows=WON, prepare=in_haste, then=books_are_slow, only=("lateness.",)),
-    Shipped(name="together", shows={**WON, "Opportunity": [*WON["Opportunity"], *AMENDED["Opportunity"]]}, ended=2,
-            read_back_every_s=1.0, only=("readback.",)),
-    Shipped(name="unstorable", before=(WON,), ended_before=1, shows={"Opportunity": [NUL]}, only=("pump.",),
-            on=POSTGRESQL),
-    Shipped(name="lock", shows=LOST, ended=0, director=lock_is_dropped, only=("owner.look", "owner.again"),
-            on=POSTGRESQL),
-    Shipped(name="workers", shows=WON, on={"postgresql": ("dbos",)}, only=("dbos.", "locks.", "database.turn", "effect.confirm", "drive.end")),
+    Shipped(
+        name="together",
+        shows={**WON, "Opportunity": [*WON["Opportunity"], *AMENDED["Opportunity"]]},
+        ended=2,
+        read_back_every_s=1.0,
+        only=("readback.",),
+    ),
+    Shipped(
+        name="unstorable", before=(WON,), ended_before=1, shows={"Opportunity": [NUL]}, only=("pump.",), on=POSTGRESQL
+    ),
+    Shipped(
+        name="lock", shows=LOST, ended=0, director=lock_is_dropped, only=("owner.look", "owner.again"), on=POSTGRESQL
+    ),
+    Shipped(
+        name="workers",
+        before=(LOST,),
+        shows=WON,
+        on={"postgresql": ("dbos",)},
+        only=("dbos.", "locks.", "database.turn", "effect.confirm", "drive.end"),
+    ),
 )
-SCENES: dict[str, Scene] = {one.name: one for one in SHIPPED}
-assert ALONE
+SCENES: dict[str, Scene] = {one.name: one for one in (*SHIPPED, *SMALL)}

@@ -64,8 +64,11 @@ def _unmatched(database: Database) -> list[str]:
     confirmed = Counter(
         (one["transaction_id"], one["name"]) for one in rows_of(database, effect_table) if one["state"] == "confirmed"
     )
-    return [f"audit: {name} is confirmed {confirmed[name]} times and told {said[name]} times"
-            for name in sorted({*said, *confirmed}) if said[name] != confirmed[name]]
+    return [
+        f"audit: {name} is confirmed {confirmed[name]} times and told {said[name]} times"
+        for name in sorted({*said, *confirmed})
+        if said[name] != confirmed[name]
+    ]
 
 
 def _owned(database: Database) -> list[str]:

@@ -21,11 +21,15 @@ from accordant.kernel.settings import Settings, settings_for
 from accordant.launch import state as states
 from accordant.launch.progress import read_progress
 from accordant.operations import lateness, telling, verification
+from accordant.proving.checker import Moments, judge, read_history
+from accordant.proving.checker.history import Truth
 from tests.kills import records
 from tests.kills.company import Company, applied
 from tests.kills.scene import Ending, Seat
 
 LOOK_EVERY_S = 0.02
+TRUTH = Truth(all_facts_known=False)
+"""What must be there is told by an undisturbed play; the checker judges what may never be, whatever was played."""
 ALONE: Mapping[str, tuple[str, ...]] = {"sqlite": ("journal",), "postgresql": ("journal",)}
 Director = Callable[["Stage"], Awaitable[None]]
 
@@ -57,6 +61,17 @@ def _read_once(path: Path, file: Any) -> Any:
 async def _doors(scope: object, receive: object, send: object) -> None: ...
 
 
+class _Opened(serving._Server):
+    """The doors, at whatever port was free."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        _opened.append(self)
+
+
+_opened: list[_Opened] = []
+
+
 class Stage:
     """The platform of this life, and whoever acts from outside: sales, and people at the desk."""
 
@@ -77,6 +92,11 @@ class Stage:
         ):
             assert answer.status == 200, await answer.text()
         shown.touch()
+
+    async def port(self) -> int:
+        """Where the doors are."""
+        await self.until(lambda: _opened and _opened[-1].started)
+        return _opened[-1].servers[0].sockets[0].getsockname()[1]
 
     async def until(self, holds: Callable[[], Any]) -> Any:
         while not (found := holds()):
@@ -166,6 +186,7 @@ class Shipped(msgspec.Struct, frozen=True, kw_only=True):
                 started.set_result(self)
 
         serving.Platform = Seen  # pyright: ignore[reportPrivateImportUsage]
+        serving._Server = _Opened
         process = asyncio.ensure_future(serving._run(settings))
         played = asyncio.ensure_future(self._play(settings, started))
         await asyncio.wait({process, played}, return_when=asyncio.FIRST_COMPLETED)
@@ -183,6 +204,8 @@ class Shipped(msgspec.Struct, frozen=True, kw_only=True):
 
     def ending(self, seat: Seat, held: Mapping[str, Any]) -> Ending:
         database = Database(seat.url)
+        moments = Moments(healed_ms=1, at_rest_ms=2)
+        verdict = judge(read_history(seat.folder, TRUTH, held=held, moments=moments, database_url=seat.url))
         try:
             return Ending(
                 applied=changes(applied(seat.folder)),
@@ -190,14 +213,15 @@ class Shipped(msgspec.Struct, frozen=True, kw_only=True):
                 transactions=records.transactions(database),
                 effects=records.effects(database),
                 open_items=records.open_items(database),
-                problems=records.problems(database),
+                problems=records.problems(database)
+                + [f"{one.rule}: {one.what} ({one.where})" for one in verdict.findings],
             )
         finally:
             database.close()
 
 
 def _settings(seat: Seat, engine: str) -> Settings:
-    environ = {"ACCORDANT_PORT": str(states.free_port()), "ACCORDANT_ENGINE": engine}
+    environ = {"ACCORDANT_PORT": "0", "ACCORDANT_ENGINE": engine}
     return settings_for(seat.folder, database_url=seat.url, environ=environ)
 
 

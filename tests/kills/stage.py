@@ -9,9 +9,9 @@ import select
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import msgspec
 
@@ -110,14 +110,19 @@ class Theatre:
 
 def main() -> None:
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    tell: Callable[[Any], object] = lambda one: sys.stdout.buffer.write(msgspec.json.encode(one) + b"\n")
+    with os.fdopen(os.dup(1), "wb") as told:
+        os.dup2(2, 1)  # whatever a platform logs goes to standard error
+        _work(order, told)
+
+
+def _work(order: Order, told: BinaryIO) -> None:
     shipped.hurry()
     shutil.rmtree(order.folder, ignore_errors=True)
     Path(order.folder).mkdir(parents=True)
     theatre = Theatre(order)
     for outcome in matrix.outcomes(theatre, order):
-        tell(outcome)
-        sys.stdout.flush()
+        told.write(msgspec.json.encode(outcome) + b"\n")
+        told.flush()
 
 
 if __name__ == "__main__":

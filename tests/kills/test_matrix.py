@@ -1,0 +1,95 @@
+"""Killed at every boundary, on the first run, in recovery and in the recovery of a recovery: nothing is lost or doubled.
+
+One case again, as its failure names it: `ACCORDANT_KILL_CASE='onboarding/journal/sqlite/effect.send:after@3'` with
+further kills after ` > `.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from accordant.proving.boundaries import places
+from tests.kills.case import Case
+from tests.kills.order import Order
+from tests.kills.play import Tally, outcomes
+
+EXEMPT: dict[str, str] = {}
+"""Places at which a kill would mean nothing, and why; none so far."""
+TODAY = date.today().toordinal()  # noqa: DTZ011 - which sample is drawn, nothing more
+QUICK = ("onboarding/journal", "amendment/journal", "correction/journal", "countered/journal", "winding/journal")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[str]:
+    yield str(tmp_path / "stage")
+
+
+def tally_of(order: Order) -> Tally:
+    tally = Tally()
+    for outcome in outcomes(order):
+        tally.add(outcome)
+    return tally
+
+
+@pytest.mark.kills
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_sample_of_places_of_every_flow(folder: str) -> None:
+    """Another sample each day; the campaign plays them all."""
+    order = Order(folder=folder, database="sqlite", scenes=QUICK, places=9, seed=TODAY)
+    tally = tally_of(order)
+    assert tally.violations == []
+    assert sum(tally.kills.values()) >= 30, f"too few kills happened: {tally.missed}"
+
+
+@pytest.mark.kills
+@pytest.mark.postgres
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+def test_every_place_of_the_platform_on_both_databases(folder: str, postgresql: str) -> None:
+    tally = Tally()
+    for database, server in (("sqlite", ""), ("postgresql", postgresql)):
+        order = Order(
+            folder=f"{folder}-{database}", database=database, server=server, effort="full", seed=TODAY, jobs=3
+        )
+        for outcome in outcomes(order):
+            tally.add(outcome)
+    registry = set(places())
+    write_results(tally, len(registry))
+    assert tally.violations == []
+    assert tally.worst_resume_s <= 10
+    assert registry - tally.covered[1] == set(EXEMPT), "no kill ever hit these places"
+    assert tally.covered[1] <= registry, "places that the sources do not name"
+    assert len(tally.covered[2]) >= 60
+    assert len(tally.covered[3]) >= 60
+
+
+@pytest.mark.campaign
+@pytest.mark.skipif("ACCORDANT_KILL_CASE" not in os.environ, reason="names no case to see again")
+def test_one_case_again(folder: str, request: pytest.FixtureRequest) -> None:
+    scene, engine, database, kills = os.environ["ACCORDANT_KILL_CASE"].split("/", 3)
+    one = Case(scene=scene, engine=engine, database=database, kills=tuple(kills.split(" > ")))
+    server = request.getfixturevalue("postgresql") if database == "postgresql" else ""
+    assert tally_of(Order(folder=folder, database=database, server=server, cases=(one,))).violations == []
+
+
+def write_results(tally: Tally, registered: int) -> None:
+    """For the report of the campaign, where it asks for it."""
+    target = os.environ.get("ACCORDANT_CAMPAIGN_RESULTS")
+    if target:
+        figures = {
+            "places": registered,
+            "covered": len(tally.covered[1]),
+            "covered_in_recovery": len(tally.covered[2]),
+            "covered_in_recovery_of_recovery": len(tally.covered[3]),
+            "cases": tally.cases,
+            "kills": dict(tally.kills),
+            "worst_resume_s": round(tally.worst_resume_s, 2),
+            "violations": len(tally.violations),
+        }
+        Path(target).mkdir(parents=True, exist_ok=True)
+        (Path(target) / "kills.json").write_text(json.dumps({"part": "kills", "figures": figures}), encoding="utf-8")
