@@ -85,13 +85,13 @@ def test_a_role_that_may_create_no_database_gets_a_schema(postgresql: str, tmp_p
         assert "search_path" in url
         databases.prepared(url)
         databases.execute(url, "SELECT count(*) FROM inbox")
-    assert room._execute(mine, room._USED) == ""  # pyright: ignore[reportPrivateUsage]
+    assert room._execute(mine, room._USED) == ""
 
 
 def databases_of(url: str) -> str:
     """What the server says about a database."""
     plain = url.replace("postgresql+psycopg://", "postgresql://")
-    return room._execute(plain, "SELECT 1")  # pyright: ignore[reportPrivateUsage]
+    return room._execute(plain, "SELECT 1")
 
 
 def test_the_folder_of_a_drill_has_secrets_that_nobody_knows(tmp_path: Path) -> None:

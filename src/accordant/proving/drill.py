@@ -223,6 +223,7 @@ class Drill:
             final=truth.final_entitlements(self._workload),
             acknowledged=self._deliveries.told,
             canaries=self._canaries,
+            lies=faults["ok_without_apply"],
         )
         history = await asyncio.to_thread(
             read_history, self.plan.state, told, held=held, moments=moments, database_url=self.plan.database_url

@@ -31,7 +31,7 @@ def releasable(connection: Connection) -> list[str]:
     return sorted(
         {
             group
-            for group, code, detail in connection.execute(query).tuples()
+            for group, code, detail in connection.execute(query)
             if code not in NOT_OURS and json.loads(detail).get("value") != UNSOLD
         }
     )

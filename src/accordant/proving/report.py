@@ -10,7 +10,7 @@ import msgspec
 
 from accordant.kernel.database import Database
 from accordant.kernel.database.connection import durability
-from accordant.proving.checker.history import Acknowledged, Finding, Verdict
+from accordant.proving.checker.history import Acknowledged, Finding, History, Verdict
 from accordant.proving.disturbance import ambiguities_in
 from accordant.proving.drill import Drilled
 from accordant.proving.lives import Lives
@@ -61,7 +61,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def conclude(verdict: Verdict, drilled: Drilled, *, seed: int, database_url: str) -> Result:
     """The figures and the sentence."""
     lives = drilled.lives
-    own = (_resume(lives), _ends(lives))
+    own = (_resume(lives), _ends(lives), _differences(drilled.history))
     rules = tuple(_rules(verdict)) + tuple(rule for rule, _ in own)
     findings = (*verdict.findings, *(finding for _, found in own for finding in found))
     return Result(
@@ -91,7 +91,7 @@ def conclude(verdict: Verdict, drilled: Drilled, *, seed: int, database_url: str
 
 
 MAY_BE_IDLE = frozenset({"in_doubt", "resume"})
-"""Rules that have nothing to look at where no connector has such an operation, or no kill left work behind."""
+"""Rules that have nothing to look at: no connector has such an operation, no kill left work behind."""
 
 
 def sentence(rules: Sequence[RuleResult], *, kills: int, transactions: int) -> str:
@@ -123,6 +123,17 @@ def _ends(lives: Lives) -> tuple[RuleResult, list[Finding]]:
     """The platform ends when it is told or killed, and never by itself."""
     found = [Finding(rule="ends", what=what, where="platform.log") for what in lives.surprises]
     return RuleResult(rule="ends", judged=lives.restarts + 1, violations=len(found)), found
+
+
+def _differences(history: History) -> tuple[RuleResult, list[Finding]]:
+    """Records differ from what was confirmed only where a system lied."""
+    effects = history.records.effects
+    differ = [one for one in effects if one.checked == "different"]
+    what = f"{len(differ)} effects were found different, and systems lied {history.truth.lies} times"
+    wrong = differ[:1] if len(differ) > history.truth.lies else []
+    found = [Finding(rule="differences", what=what, where=one.transaction_id) for one in wrong]
+    judged = sum(1 for one in effects if one.checked)
+    return RuleResult(rule="differences", judged=judged, violations=len(found)), found
 
 
 def _deliveries(acknowledged: Sequence[Acknowledged]) -> dict[str, int]:

@@ -37,6 +37,7 @@ _LOOKED_AT = {
     "secrets": "no secret stands where somebody may read it",
     "liveness": "everything came to rest, in time",
     "resume": "after a kill work went on within 10 s",
+    "differences": "a record differs from what was confirmed only where a system lied",
     "ends": "the platform never ended by itself",
 }
 
