@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from accordant.backbone.rows import ExceptionRow
 from accordant.proving.checker import RULES, judge
-from accordant.proving.checker.history import Acknowledged, Final, Verdict
+from accordant.proving.checker.history import Acknowledged, Final, Truth, Verdict
 from tests.proving.checker.company import Company, blank, year
 from tests.proving.checker.plants import PLANTS, Plant, again, pick, quarantined
 
@@ -74,6 +74,19 @@ def test_what_was_never_taken_back_is_found_without_asking_the_system() -> None:
     company.asked = ()
     del company.applied[pick(RNG, company.applied, business_id="subscription-D-5", change="update")]
     assert rules_broken(company) == {"partial"}
+
+
+def test_billing_and_books_are_compared_deal_by_deal_where_nobody_knows_the_facts() -> None:
+    company = year()
+    at = pick(RNG, company.applied, business_id="order-D-02")
+    short = _replace(company.applied[at], amount_minor=249_99)
+    unknown = Truth(all_facts_known=False, ambiguities=tuple(company.ambiguities))
+    sound = _replace(company.history(), truth=unknown)
+    assert judge(sound).holds
+    company.applied[at] = short
+    (found,) = judge(_replace(company.history(), truth=unknown)).findings
+    assert (found.rule, found.where) == ("money", "D-02")
+    assert found.what == "the systems differ: billing {'EUR': 25000}, erp {'EUR': 24999}"
 
 
 class TestWhatMustNotBeFlagged:
@@ -303,6 +316,11 @@ class TestWhatARecordComesTo:
 
     def test_it_is_found_where_it_says_something_else(self) -> None:
         assert rules_broken(self._company(ends_on="2029-01-01")) == {"stale"}
+
+    def test_it_is_found_in_the_ledger_where_the_system_was_not_asked(self) -> None:
+        company = self._company(ends_on="2029-01-01")
+        company.asked = ()
+        assert rules_broken(company) == {"stale"}
 
     def test_it_is_not_judged_before_everything_that_leads_to_it_is_done(self) -> None:
         company = self._company(ends_on="2029-01-01")
