@@ -177,7 +177,7 @@ async def test_the_owner_takes_its_lock_again_unless_somebody_else_has_it(
     near.close()
 
 
-@pytest.mark.parametrize("fault", ["cut", "half_open"])
+@pytest.mark.parametrize("fault", [pytest.param("cut", marks=pytest.mark.campaign), "half_open"])
 async def test_a_worker_cut_off_from_its_database_while_a_vendor_works(
     far_url: str, proxy: Aside, *, fault: str
 ) -> None:

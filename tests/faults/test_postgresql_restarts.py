@@ -115,7 +115,7 @@ def ways(cluster: Cluster, rng: random.Random) -> dict[str, Callable[[], Awaitab
 @pytest.mark.parametrize(
     "restarts",
     [
-        pytest.param(4, marks=pytest.mark.timeout(170)),
+        pytest.param(3, marks=pytest.mark.timeout(170)),
         pytest.param(84, marks=[pytest.mark.campaign, pytest.mark.slow, pytest.mark.timeout(1800)]),
     ],
 )

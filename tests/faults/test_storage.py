@@ -162,6 +162,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
+@pytest.mark.campaign
 async def test_a_disk_that_is_really_full_is_survived(small_disk: Path, ready: Path) -> None:
     """Database, index, log and notices share the disk; somebody fills it and makes room again."""
     async with door(small_disk, like=ready) as worker:

@@ -61,7 +61,7 @@ class Door:
             self.process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
                 [*command, "--port", str(self.port)], stdout=log, stderr=log, cwd=ROOT, start_new_session=True
             )
-        give_up_at = time.monotonic() + 60
+        give_up_at = time.monotonic() + 120
         async with aiohttp.ClientSession() as session:
             while True:
                 try:
