@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from accordant.kernel.chance import system_random
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Database
 from accordant.launch import state as states
@@ -85,7 +86,7 @@ class Drill:
         self._progress = Progress()
         self._outages = 0
         self._began_s = clock.monotonic_s()
-        signing, self._canaries = room.furnish(plan.state, rng=random.SystemRandom())
+        signing, self._canaries = room.furnish(plan.state, rng=system_random())
         self.sandboxes = Sandboxes(plan.state, seed=plan.seed)
         self._host = Host(log=plan.state / "host.log")
         self.platform = WarmPlatform(

@@ -1,7 +1,6 @@
 """The crash suite on somebody's own machine: a room of its own, one drill in it, and the verdict."""
 
 import asyncio
-import random
 import shutil
 import signal
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from accordant.kernel.chance import system_random
 from accordant.kernel.clock import Clock
 from accordant.kernel.errors import Refused
 from accordant.proving import room
@@ -54,7 +54,7 @@ def verify(wish: Wish, *, clock: Clock, watch: Watch) -> Verified:
         folder.mkdir(parents=True, exist_ok=True)
     keep = wish.state is not None
     try:
-        with room.fresh_database(wish.database_url, folder, rng=random.SystemRandom()) as database_url:
+        with room.fresh_database(wish.database_url, folder, rng=system_random()) as database_url:
             result = _drilled(wish, folder, database_url=database_url, clock=clock, watch=watch)
         keep = keep or not result.holds
         return Verified(result=result, evidence=folder if keep else None)
