@@ -14,7 +14,7 @@ from accordant.kernel.errors import Unavailable
 from accordant.kernel.settings import child_environment
 from accordant.launch import state as states
 
-_READY_WITHIN_S = 30.0
+_READY_WITHIN_S = 90.0
 
 
 class Pulse(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from accordant.kernel.settings import child_environment
 from accordant.launch import state as states
 from accordant.wiring import FURNISH, VENDORS
 
-_READY_WITHIN_S = 30.0
+_READY_WITHIN_S = 90.0
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
