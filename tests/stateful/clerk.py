@@ -57,6 +57,16 @@ def doubled(systems: Systems) -> list[str]:
     return found
 
 
+def harmed(systems: Systems) -> list[str]:
+    """What was taken back though somebody else had written it."""
+    return [
+        f"{system.name}: {line.business_id} was there before and was taken back"
+        for system in systems.all()
+        for line in system.ledger
+        if line.verb == "take back" and line.business_id in system.foreign
+    ]
+
+
 def overwritten(systems: Systems) -> list[str]:
     """Where something older was written over something newer."""
     found: list[str] = []

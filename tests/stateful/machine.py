@@ -34,9 +34,13 @@ class PlatformMachine(RuleBasedStateMachine):
         """Address of a new database."""
         raise NotImplementedError
 
+    def ended(self) -> None:
+        """An example ended as it should."""
+
     @initialize(seed=st.integers(0, 2**16))
     def begin(self, seed: int) -> None:
         self.failed = False
+        self.steps = 0
         self.world = World(self.fresh_url(), seed=seed)
 
     # --- the source ---
@@ -208,6 +212,7 @@ class PlatformMachine(RuleBasedStateMachine):
     def books_are_sound(self) -> None:
         if hasattr(self, "world"):
             self.failed = True
+            self.steps += 1
             self.world.books.always()
             self.failed = False
 
@@ -219,5 +224,6 @@ class PlatformMachine(RuleBasedStateMachine):
                 self.world.come_to_rest()
                 self.world.books.always()
                 self.world.books.at_rest()
+                self.ended()
         finally:
             self.world.close()

@@ -16,7 +16,7 @@ A, B, C, D = EffectClass.NATIVE_KEY, EffectClass.UPSERT, EffectClass.LOOKUP, Eff
 KEY_LIFE_S = 24 * 3600.0
 SETTLE_S = 2.0
 WRITE, TAKE_BACK, GONE = "write", "take back", "gone"
-FAULTS = ("down", "reject", "5xx before", "timeout after", "saved 5xx", "lying 200", "slow")
+FAULTS = ("down", "reject", "5xx before", "timeout after", "saved 5xx", "lying 200", "already there", "slow")
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +44,8 @@ class System:
         self.lied: set[tuple[str, str]] = set()
         self.may_be_in_doubt: set[str] = set()
         """Business ids of class D whose answer the platform did not get."""
+        self.foreign: set[str] = set()
+        """Business ids that somebody else had written before: these must never be taken back."""
         self._everyone = everyone
         self._keys: dict[str, tuple[float, Unknown | None]] = {}
 
@@ -116,6 +118,18 @@ class System:
             failure = Unknown("500, for ever", code="vendor.replayed_failure")
             self._keys.setdefault(attempt.key, (self._everyone.time.true_s, failure))
             raise Unknown("500")
+        if (
+            fault == "already there"
+            and line.verb == WRITE
+            and attempt.number == 1
+            and line.business_id not in self.held
+        ):
+            self.foreign.add(line.business_id)
+            self.held[line.business_id] = line.state
+            self.may_be_in_doubt.discard(line.business_id)
+            return _applied(self.name, line.business_id, already=True)
+        if line.verb == WRITE:
+            self.foreign.discard(line.business_id)  # the first answer was lost: from here on nobody can tell
         if fault == "lying 200":
             self.lied.add((line.business_id, line.verb))
             self._keys.setdefault(attempt.key, (self._everyone.time.true_s, None))

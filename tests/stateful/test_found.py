@@ -7,6 +7,7 @@ import pytest
 
 from accordant.operations.replay import Selection
 from tests import databases
+from tests.stateful.business import FIRST_WORDS
 from tests.stateful.world import Delivery, World
 
 HOUR, DAY = 3600, 86_400
@@ -94,4 +95,14 @@ def test_of_two_people_at_one_message_one_acts_and_the_other_is_told(world: Worl
             lambda again=again: platform.replays.run(again, tenant="t", actor="cyd"),
         )
         world.books.always()
+    rests_well(world)
+
+
+def test_nothing_is_taken_back_while_nobody_knows_what_was_applied(world: World) -> None:
+    """A write of class D is in doubt: the order is not `compensated` over it, a person is asked."""
+    world.decide(known=FIRST_WORDS, on_failure="compensate", meanings={})
+    world.systems.notes.plan = ["timeout after"]
+    world.edit("order", "o1", customer="ann", content="noted 100", dropped=False)
+    world.deliver(world.on_the_way[0])
+    world.work(3)
     rests_well(world)

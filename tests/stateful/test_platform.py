@@ -1,10 +1,15 @@
 """Whatever happens in whatever order, the platform's books end as a careful clerk would have kept them."""
 
+import json
+import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from hypothesis.errors import HypothesisException
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests import databases
@@ -19,20 +24,76 @@ DEFAULT = settings(
     deadline=None,
     suppress_health_check=_CHECKS,
 )
+CAMPAIGN = settings(
+    max_examples=2000,
+    stateful_step_count=120,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=_CHECKS,
+)
+CAMPAIGN_S = 480.0
+"""What the long run may take; it ends with the example under way."""
 
 
-def play(fresh_url: databases.FreshUrl, chosen: settings) -> None:
-    machine = type("Company", (PlatformMachine,), {"fresh_url": lambda _: fresh_url()})
+class Enough(HypothesisException):
+    """The time of the long run is over."""
+
+
+def play(fresh_url: databases.FreshUrl, chosen: settings, *, until_s: float | None = None) -> dict[str, int]:
+    """Play until the examples, or the time, are used up; what was played, counted."""
+    counts = {"examples": 0, "steps": 0, "deaths": 0, "transactions": 0, "effects": 0}
+
+    class Company(PlatformMachine):
+        def fresh_url(self) -> str:
+            if until_s is not None and time.monotonic() > until_s:
+                raise Enough
+            return fresh_url()
+
+        def ended(self) -> None:
+            counts["examples"] += 1
+            counts["steps"] += self.steps
+            counts["deaths"] += self.world.platform.lives - 1
+            counts["transactions"] += len(self.world.books.tables()["transaction"])
+            counts["effects"] += sum(len(one.ledger) for one in self.world.systems.all())
+
     with structlog.testing.capture_logs():
-        run_state_machine_as_test(machine, settings=chosen)
+        try:
+            run_state_machine_as_test(Company, settings=chosen)
+        except Enough:
+            return counts
+    return counts
 
 
+@pytest.fixture
+def campaign_results() -> Iterator[dict[str, int]]:
+    """Figures of the long run, put where the campaign collects them."""
+    figures: dict[str, int] = {}
+    yield figures
+    folder = os.environ.get("ACCORDANT_CAMPAIGN_RESULTS")
+    if folder and figures:
+        text = json.dumps({"part": "stateful", "figures": figures}, indent=1)
+        (Path(folder) / "stateful.json").write_text(text + "\n", encoding="utf-8")
+
+
+@pytest.mark.slow
 def test_the_books_are_as_the_clerk_would_have_them(sqlite_template: Path, tmp_path: Path) -> None:
-    play(lambda: databases.fresh_sqlite(sqlite_template, tmp_path), DEFAULT)
+    counts = play(lambda: databases.fresh_sqlite(sqlite_template, tmp_path), DEFAULT)
+    assert counts["deaths"] > 20, counts
+    assert counts["transactions"] > 60, counts
+    assert counts["effects"] > 100, counts
 
 
 @pytest.mark.postgres
 def test_also_on_postgresql(postgresql: str, postgresql_template: str) -> None:
-    play(
-        lambda: databases.fresh_postgresql(postgresql, template=postgresql_template), settings(DEFAULT, max_examples=6)
-    )
+    chosen = settings(DEFAULT, max_examples=6)
+    play(lambda: databases.fresh_postgresql(postgresql, template=postgresql_template), chosen)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(0)
+def test_the_books_in_the_long_run(sqlite_template: Path, tmp_path: Path, campaign_results: dict[str, int]) -> None:
+    """A failure prints its example; it is then played by hand in `test_found`, for ever."""
+    until_s = time.monotonic() + CAMPAIGN_S
+    campaign_results |= play(lambda: databases.fresh_sqlite(sqlite_template, tmp_path), CAMPAIGN, until_s=until_s)
+    assert campaign_results["examples"] > 50
