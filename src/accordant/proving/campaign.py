@@ -121,11 +121,14 @@ class Campaign:
 
 
 def extra_figures(folder: Path) -> dict[str, Any]:
-    """What tests left in the folder, by the name that they gave it."""
-    found: dict[str, Any] = {}
+    """What tests left in the folder, by the name that they gave it; counts of the same name are added up."""
+    found: dict[str, dict[str, Any]] = {}
     for file in sorted(folder.glob("*.json")):
         told = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-        found[str(told.get("part", file.stem))] = told.get("figures", {})
+        mine = found.setdefault(str(told.get("part", file.stem)), {})
+        for name, value in told.get("figures", {}).items():
+            counted = isinstance(value, int) and not isinstance(value, bool) and isinstance(mine.get(name), int)
+            mine[name] = mine[name] + value if counted else value
     return found
 
 
