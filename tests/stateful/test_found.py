@@ -106,3 +106,27 @@ def test_nothing_is_taken_back_while_nobody_knows_what_was_applied(world: World)
     world.deliver(world.on_the_way[0])
     world.work(3)
     rests_well(world)
+
+
+def test_what_somebody_else_had_written_is_never_taken_back(world: World) -> None:
+    world.decide(known=FIRST_WORDS, on_failure="compensate", meanings={})
+    world.systems.billing.plan = ["already there"]
+    world.systems.support.plan = ["reject"]
+    world.edit("order", "o1", customer="ann", content="plain 100", dropped=False)
+    world.deliver(world.on_the_way[0])
+    world.work(3)
+    assert [one.state for one in world.books.tables()["transaction"]] == ["compensated"]
+    assert [one.verb for one in world.systems.erp.ledger] == ["write", "take back"]
+    rests_well(world)
+
+
+def test_a_note_in_doubt_is_sent_once_however_often_it_is_retried(world: World) -> None:
+    world.systems.notes.plan = ["timeout after"]
+    world.edit("order", "o1", customer="ann", content="noted 100", dropped=False)
+    world.deliver(world.on_the_way[0])
+    for _ in range(3):
+        world.work(2)
+        item = next(one for one in world.books.tables()["exception"] if one.state == "open")
+        assert item.code == "effect.in_doubt"
+        world.operate(lambda name=item.exception_id: world.platform.desk.retry(name, actor="ops"))
+    rests_well(world)
