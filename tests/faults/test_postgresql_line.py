@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url, text
@@ -175,6 +176,20 @@ async def test_the_owner_takes_its_lock_again_unless_somebody_else_has_it(
     await ours.release()
     await theirs.release()
     near.close()
+
+
+async def test_a_lock_that_the_server_holds_for_our_dead_session_is_taken_back(far: Database, proxy: Aside) -> None:
+    """Only our side of the line broke: the server knows nothing of it, and would hold the lock for nobody."""
+    lost = threading.Event()
+    ours = ownership_of(far, on_lost=lost.set)
+    await ours.take()
+    held: Any = ours
+    held._connection.connection.driver_connection.close = lambda: None  # the server is not told
+    ghost = held._connection.connection.driver_connection
+    assert await asyncio.to_thread(held._retake)
+    assert ghost is not held._connection.connection.driver_connection
+    assert not lost.is_set()
+    await ours.release()
 
 
 @pytest.mark.parametrize("fault", [pytest.param("cut", marks=pytest.mark.campaign), "half_open"])

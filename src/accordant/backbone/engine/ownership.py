@@ -8,12 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from accordant.kernel.database import Database
 from accordant.kernel.errors import Refused
 from accordant.kernel.failpoints import around
 from accordant.kernel.ids import digest
+
+log = structlog.get_logger("engine")
+_MINE = "SELECT pid || ' ' || backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_END = (
+    "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+    " WHERE pid || ' ' || backend_start = %(session)s"
+)
 
 
 class Ownership(Protocol):
@@ -77,6 +85,8 @@ class _AdvisoryLock:
         self._on_lost = on_lost
         self._connection: Any = None
         self._watch: asyncio.Task[None] | None = None
+        self._session = ""
+        """The server's side of the connection that holds the lock."""
         self._key = int(digest(of, str(database.url.database))[:15], 16)
 
     async def take(self) -> None:
@@ -89,6 +99,7 @@ class _AdvisoryLock:
             self._connection.close()
             self._connection = None
             raise _taken("advisory lock")
+        self._session = self._connection.exec_driver_sql(_MINE).scalar_one()
         with around("owner.watch"):
             self._watch = asyncio.get_running_loop().create_task(self._keep_watch(), name="owner")
 
@@ -110,6 +121,7 @@ class _AdvisoryLock:
                     await asyncio.to_thread(lambda: self._connection.exec_driver_sql("SELECT 1").scalar_one())
             except SQLAlchemyError:
                 if not await self._again():
+                    log.error("owner.lost", hint="another process drives this database now; this one ends")
                     self._on_lost()
                     return
 
@@ -131,6 +143,17 @@ class _AdvisoryLock:
             self._connection.invalidate()
             self._connection.close()
         self._connection = fresh
-        statement = f"SELECT pg_try_advisory_lock({self._key})"
+        if not self._try():
+            self._end_ghost()
+            if not self._try():
+                return False
+        self._session = self._connection.exec_driver_sql(_MINE).scalar_one()
+        return True
+
+    def _try(self) -> bool:
         with around("owner.retake"):
-            return bool(self._connection.exec_driver_sql(statement).scalar_one())
+            return bool(self._connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({self._key})").scalar_one())
+
+    def _end_ghost(self) -> None:
+        """Where only the line broke, the server may still hold the lock for us: end that session, and no other."""
+        self._connection.exec_driver_sql(_END, {"session": self._session})
