@@ -355,6 +355,15 @@ class TestSecretsInEveryWriting:
         company.artefacts["audit.json"] = json.dumps({"detail": 'pässword"quoted'}).encode()
         assert rules_broken(company) == {"secrets"}
 
+    @pytest.mark.parametrize("before", [b"", b"x", b"xy"])
+    def test_a_secret_that_needs_the_letters_in_which_the_base64_alphabets_differ_is_found(self, before: bytes) -> None:
+        company = year()
+        company.canaries = ("~~~???>>>~~~???>>>",)
+        written = base64.urlsafe_b64encode(before + company.canaries[0].encode() + b"!!!")
+        assert {b"-", b"_"} & {written[at : at + 1] for at in range(len(written))}
+        company.artefacts["token.txt"] = written
+        assert rules_broken(company) == {"secrets"}
+
     def test_a_part_of_it_is_no_secret(self) -> None:
         company = year()
         company.artefacts["platform.log"] = b"whsec_canary/one and nothing more"
@@ -380,7 +389,7 @@ def companies(draw: st.DrawFn) -> Company:
     return company
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(company=companies(), one=st.sampled_from(PLANTS), seed=st.integers(0, 2**32))
 def test_in_any_sound_history_any_planted_violation_is_found(company: Company, one: Plant, seed: int) -> None:
     sound = judge(company.history())
