@@ -130,6 +130,7 @@ class Writer:
 
     def _lose(self, batch: list[Waiting], lost: StorageLost) -> None:
         self._lost = lost
+        log.error("storage.lost", error=lost.message[:300], hint="this process ends; the next one reads it afresh")
         for _, future in [*batch, *self._waiting]:
             _tell(future, lost)
         self._waiting.clear()
