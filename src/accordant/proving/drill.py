@@ -124,7 +124,7 @@ class Drill:
                 stack.enter_context(_background(work))
             await self.lives.trace_over()
             while not self._has_enough(self._clock.monotonic_s() - began_s):
-                await self.lives.next(has_work=lambda: self._unfinished() > 0, longer=self._longer())
+                await self.lives.next(look=self._read, longer=self._longer())
         return self._clock.monotonic_s() - began_s
 
     def _has_enough(self, elapsed_s: float) -> bool:
@@ -148,7 +148,7 @@ class Drill:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _note(self, phase: str) -> None:
-        self._progress = await asyncio.to_thread(read_progress, self._database)
+        self._progress = await self._read()
         self._watch(
             Look(
                 phase=phase,
@@ -158,6 +158,9 @@ class Drill:
                 restarts=self.lives.restarts,
             )
         )
+
+    async def _read(self) -> Progress:
+        return await asyncio.to_thread(read_progress, self._database)
 
     async def _sell(self) -> None:
         """New deals whenever the platform has caught up, and what follows from those that are done."""

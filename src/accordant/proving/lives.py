@@ -4,12 +4,13 @@ import asyncio
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from accordant.kernel.clock import Clock
 from accordant.kernel.errors import Unavailable
 from accordant.kernel.failpoints import VARIABLE
+from accordant.launch.progress import Progress
 from accordant.proving.boundaries import places
 from accordant.proving.truth import TENANT
 from accordant.proving.warm import WarmPlatform
@@ -43,7 +44,7 @@ class Lives:
         self.killed_at: Counter[str] = Counter()
         """Kills by place; `anywhere` for those at no named place."""
         self.resumed_s: list[float] = []
-        """From each kill until the platform drove transactions again, where there were any to drive."""
+        """From each kill until what it left running was driven again, or had moved; not where nothing was running."""
         self.surprises: list[str] = []
         """Ends that nobody caused."""
 
@@ -63,13 +64,18 @@ class Lives:
             self._reached.update(self._trace.read_text(encoding="ascii").split())
             self._trace.unlink()
 
-    async def next(self, *, has_work: Callable[[], bool], longer: float = 1.0) -> None:
-        """Begin a life that is to be killed, and see it to its end; `longer` stretches it."""
+    async def next(self, *, look: Callable[[], Awaitable[Progress]], longer: float = 1.0) -> None:
+        """Begin a life that is to be killed, and see it to its end; `longer` stretches it.
+
+        `look` reads from the database how far everything has come.
+        """
         died_s = self._clock.monotonic_s()
+        left = await look()
         place = self._place()
         if not await self._begun(place):
             return
-        await self._await_work(died_s, has_work)
+        if left.by_state.get("running"):
+            await self._await_work(died_s, left, look=look)
         await self._live(place, longer)
 
     async def last(self) -> None:
@@ -104,17 +110,16 @@ class Lives:
             return False
         return True
 
-    async def _await_work(self, died_s: float, has_work: Callable[[], bool]) -> None:
-        """Look until transactions are driven, and note how long that took; not where there is nothing to drive."""
+    async def _await_work(self, died_s: float, left: Progress, *, look: Callable[[], Awaitable[Progress]]) -> None:
+        """Until what the last life left running is driven, or has moved; how long that took is noted."""
         give_up_s = self._clock.monotonic_s() + _RESUME_LOOK_S
-        while self._code() is None and self._clock.monotonic_s() < give_up_s and has_work():
+        while self._code() is None:
             pulse = await self._platform.pulse()
-            if pulse is not None and pulse.driving:
+            moved = (pulse is not None and pulse.driving > 0) or await look() != left
+            if self._code() is None and (moved or self._clock.monotonic_s() > give_up_s):
                 self.resumed_s.append(self._clock.monotonic_s() - died_s)
                 return
             await asyncio.sleep(_LOOK_EVERY_S)
-        if self._code() is None and has_work():
-            self.resumed_s.append(self._clock.monotonic_s() - died_s)
 
     async def _live(self, place: str, longer: float) -> None:
         """Until it dies at its place; else until some moment, perhaps after a pause."""
