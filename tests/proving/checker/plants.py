@@ -91,6 +91,13 @@ def a_deal_is_called_done_and_nothing_was_written(company: Company, rng: Random)
     company.ends(company.opens("D-nothing", lane="customer-nothing"))
 
 
+@plant("lost")
+def a_deal_is_called_done_and_only_others_wrote_what_it_shares_with_them(company: Company, rng: Random) -> None:
+    company.wants("D-nothing", "erp", "customer", "customer-a")
+    company.wants("D-nothing", "erp", "order", "order-D-nothing")
+    company.ends(company.opens("D-nothing", lane="customer-nothing"))
+
+
 # -- duplicate --------------------------------------------------------------------------------------------------------
 
 
@@ -151,6 +158,12 @@ def a_completed_deal_lacks_its_order(company: Company, rng: Random) -> None:
 def a_half_done_deal_has_an_item_that_nobody_owns(company: Company, rng: Random) -> None:
     at = pick(rng, company.exceptions, transaction_id="tx-D-4")
     company.exceptions[at] = _replace(company.exceptions[at], owner="")
+
+
+@plant("partial", "liveness", "audit")
+def a_half_done_deal_has_an_item_that_was_closed_and_went_no_further(company: Company, rng: Random) -> None:
+    at = pick(rng, company.exceptions, transaction_id="tx-D-4")
+    company.exceptions[at] = _replace(company.exceptions[at], state="released")
 
 
 @plant("partial", "liveness", "audit")
