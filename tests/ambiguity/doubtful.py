@@ -1,5 +1,6 @@
 """A vendor that keeps a ledger and answers doubtfully once, in every way an answer can be doubtful."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -70,7 +71,7 @@ class DoubtfulVendor:
             settle_s=SETTLE_S,
         )
 
-    async def read_back(self, kind: str, refs: list[ReadRef]) -> dict[str, Facts]:
+    async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         return {ref.native_id: {"id": ref.business_id} for ref in refs if ref.business_id in self.ledger}
 
     def _send(self, business_id: str, key: str, effect_class: EffectClass) -> Applied:

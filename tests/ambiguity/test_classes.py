@@ -142,6 +142,7 @@ async def test_two_drives_at_once_repeat_the_key_and_the_upsert(sqlite_url: str)
         bench.rig.engine._reserved = _Everything()
         name = await bench.rig.tell(f"o{effect_class.value}")
         due = bench.rig.database.read_now(lambda c, name=name: one_due(c, name))
+        assert due is not None
         await asyncio.gather(bench.rig.driver.drive(due), bench.rig.driver.drive(due), return_exceptions=True)
         assert bench.vendor.ledger == [f"o{effect_class.value}"]
         assert len(bench.vendor.sent) == 2, "the second drive found it done: nothing was proved"

@@ -1,6 +1,5 @@
 """The four sandboxes as objects that can be served, put away, copied by a fork and served again elsewhere."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -22,7 +22,7 @@ IDLE = frozenset(
         "locks.run",
     }
 )
-"""Reached mostly by looking whether there is something to do: a few occurrences, spread over the play, stand for all."""
+"""Reached mostly by looking for work, or beside a commit that is a place itself: some occurrences stand for all."""
 IDLE_MAX = 12
 IN_RECOVERY_MAX = 2
 """Occurrences of each place that are tried within a recovery."""
@@ -191,7 +191,7 @@ def _joined(firsts: Sequence[Chain], second: Mapping[str, Chain], third: Mapping
 def _missed(found: Sequence[Outcome], wanted: Mapping[str, Chain], depth: int) -> list[Chain]:
     """Chains for the places at which no recovery of this depth was killed yet."""
     hit = {place_of(one.killed[depth - 1]) for one in found if len(one.killed) >= depth}
-    missed = {place_of(one): chain for one, chain in reversed(wanted.items()) if place_of(one) not in hit}
+    missed = {place_of(one): chain for one, chain in reversed(list(wanted.items())) if place_of(one) not in hit}
     return list(missed.values())
 
 

@@ -47,16 +47,20 @@ class Ending(msgspec.Struct, kw_only=True):
 class Scene(Protocol):
     """Prepared once, then played again and again from the same beginning."""
 
-    name: str
-    only: tuple[str, ...]
-    """Beginnings of the places to kill at; all of them where there are none."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        """Beginnings of the places to kill at; all of them where there are none."""
+        ...
 
     def engines_on(self, database: str) -> tuple[str, ...]:
         """The engines it is played with on this database."""
         ...
 
-    def build(self, seat: Seat, engine: str) -> World:
-        """Lay out the folder and the database as they are when the scene begins."""
+    def build(self, seat: Seat, engine: str) -> Any:
+        """Lay out the folder and the database as they are when the scene begins; gives its `World`."""
         ...
 
     def live(self, seat: Seat, engine: str) -> None:

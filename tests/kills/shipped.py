@@ -38,11 +38,11 @@ def hurry() -> None:
     """Shorter pauses between two looks; how long nothing happens is no part of what is proved."""
     telling._PAUSE_S = 0.03
     verification._SECOND_LOOK_S = 0.2
-    serving.settle_collector = lambda: None  # pyright: ignore[reportPrivateImportUsage]
+    serving.settle_collector = lambda: None
     crm = wiring.VENDORS["salesforce"]
     streams = tuple(msgspec.structs.replace(one, every_s=0.1) for one in crm.streams)
     wiring.VENDORS = {**wiring.VENDORS, "salesforce": msgspec.structs.replace(crm, streams=streams)}
-    estate_files.read_yaml = connections.read_yaml = _read_once  # pyright: ignore[reportPrivateImportUsage]
+    estate_files.read_yaml = connections.read_yaml = _read_once
     lateness._LOOK_EVERY_S = 0.1
     uvicorn.Config(_doors, interface="asgi3").load()
 
@@ -185,7 +185,7 @@ class Shipped(msgspec.Struct, frozen=True, kw_only=True):
                 await super().start()
                 started.set_result(self)
 
-        serving.Platform = Seen  # pyright: ignore[reportPrivateImportUsage]
+        serving.Platform = Seen
         serving._Server = _Opened
         process = asyncio.ensure_future(serving._run(settings))
         played = asyncio.ensure_future(self._play(settings, started))

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
+from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation
 from accordant.kernel.database import Database, NotRead
 from accordant.kernel.failpoints import around
 from accordant.kernel.ids import digest
@@ -24,6 +26,13 @@ class Locks(Protocol):
         """Hold all of them; taken in sorted order, so that nobody waits in a circle."""
         ...
 
+    async def require_ours(self) -> None:
+        """Return when what this process holds is surely still its own.
+
+        Raises NotRead where it may have been lost, such as to another worker while this process stood still.
+        """
+        ...
+
 
 class DriveLocks(Locks, Protocol):
     """Locks that also say who may drive a transaction, across all processes on one database."""
@@ -37,6 +46,22 @@ class DriveLocks(Locks, Protocol):
         ...
 
     async def give_back(self, scope: str, one: str) -> None: ...
+
+
+def fenced(operation: Operation, locks: Locks) -> Operation:
+    """What only a lock keeps single is not sent by a process that stood still while another one took over.
+
+    A and B repeat their key or their record; between this question and the arrival of a C or D there is no fence.
+    """
+    if operation.effect_class not in (EffectClass.LOOKUP, EffectClass.ONCE):
+        return operation
+
+    async def send(attempt: Attempt) -> Applied:
+        await locks.require_ours()
+        with around("locks.fenced"):
+            return await operation.send(attempt)
+
+    return msgspec.structs.replace(operation, send=send)
 
 
 class LocalLocks:
@@ -57,6 +82,9 @@ class LocalLocks:
 
     async def give_back(self, scope: str, one: str) -> None:
         """No other process waits."""
+
+    async def require_ours(self) -> None:
+        """No other process could have taken it."""
 
     @asynccontextmanager
     async def hold(self, tenant: str, ids: Sequence[str]) -> AsyncGenerator[None]:
@@ -124,11 +152,16 @@ class AdvisoryLocks:
                 stack.push_async_callback(self.give_back, tenant, one)
             yield
 
+    async def require_ours(self) -> None:
+        await self._ask_for("SELECT 1")
+
     async def _ask(self, function: str, scope: str, *, one: str) -> Any:
         key = int(digest("lock", scope, one)[:15], 16)
+        return await self._ask_for(f"SELECT {function}({key})")
 
+    async def _ask_for(self, statement: str) -> Any:
         def ask() -> Any:
-            return self._connection.exec_driver_sql(f"SELECT {function}({key})").scalar_one()
+            return self._connection.exec_driver_sql(statement).scalar_one()
 
         try:
             with around("locks.ask"):

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table
 
 from accordant.backbone.ledger import Ledger, Step, entries
 from accordant.backbone.ledger.step import Keeps
-from accordant.backbone.locks import Locks
+from accordant.backbone.locks import Locks, fenced
 from accordant.backbone.rows import EffectRow, MemoRow, TransactionRow, memo_table
 from accordant.backbone.waits import Pause, came_since, never_came
 from accordant.canonical.envelope import Fact
@@ -158,7 +158,7 @@ class Transaction:
                 transaction=self.row,
                 name=name,
                 n=self._n,
-                operation=operation,
+                operation=fenced(operation, self._tools.locks),
                 prior=prior,
                 changed_input_allowed=prior is not None and self._was_repinned(),
                 keeps=keeps,

@@ -12,7 +12,7 @@ from accordant.backbone.engine.driver import Driver
 from accordant.backbone.engine.due import stranded
 from accordant.backbone.engine.journal import Journal
 from accordant.backbone.engine.ownership import ownership_of
-from accordant.backbone.engine.place import place_of
+from accordant.backbone.engine.place import Place, place_of
 from accordant.backbone.flow import Flow, Flows, flow
 from accordant.backbone.follow_ups import FOLLOW_UPS
 from accordant.backbone.ledger import Ledger, Patience
@@ -82,7 +82,8 @@ class Rig:
             patience=Patience(tries=3),
             sleep=self.sleep,
         )
-        tools = Tools(database=self.database, writer=self.writer, ledger=ledger, clock=self.clock, locks=LocalLocks())
+        self.locks = self._place(segment).locks if self.kind == "dbos" else LocalLocks()
+        tools = Tools(database=self.database, writer=self.writer, ledger=ledger, clock=self.clock, locks=self.locks)
         self.flows = Flows(self.flow, *self.more_flows)
         self.driver = Driver(
             tools=tools,
@@ -117,15 +118,17 @@ class Rig:
     def _dbos(self, worker: str) -> Any:
         from accordant.backbone.engine.dbos import DbosEngine
 
-        place = place_of(self.database, engine="dbos", worker=worker, on_lost=lambda: None)
-        self.locks = place.locks
         return DbosEngine(
             database=self.database,
             writer=self.writer,
             clock=self.clock,
             drive=self.driver.drive,
-            place=msgspec.structs.replace(place, segment=worker),
+            place=msgspec.structs.replace(self._place(worker), locks=self.locks),
         )
+
+    def _place(self, worker: str) -> Place:
+        place = place_of(self.database, engine="dbos", worker=worker, on_lost=lambda: None)
+        return msgspec.structs.replace(place, segment=worker)
 
     async def stop(self) -> None:
         await self.engine.stop()
