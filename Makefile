@@ -45,9 +45,9 @@ check: setup ## what must be green before a merge: form, types, architecture, te
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-bench: setup ## measure throughput and latency
+bench: setup ## measure against the floor and the rivals and write the report (QUICK=1: in a few minutes)
 	@test -f bench/run.py || { echo "There is no benchmark in this tree yet: bench/run.py is missing."; exit 1; }
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python -m bench.run $(if $(QUICK),--quick)
 
 campaign: setup ## run the long fault and kill campaigns
 	@$(BIN)/python tools/campaign.py

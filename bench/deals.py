@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timezone
 
 DEALS_PER_S = 10
-"""How fast deals are made to have been won: a poll reads the last ten seconds again, so this is how many rows that is."""
+"""How fast deals are made to have been won. A poll reads the last ten seconds again: that is a hundred rows."""
 _FIRST_MS = 1_735_689_600_000
 _HEADS = "Al Bor Cal Den Em Far Gal Har Ist Jor Kal Lor Mer Nor Os Par Quel Ros Sal Tor Ul Ver Wel Yor Zel".split()
 _MIDDLES = "an be co di el fi ga ho in ju ke li mo na or pe ri so ta ub ve wi xa yo za".split()
@@ -44,8 +44,11 @@ def stamp_text(at_ms: int) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03}+0000"
 
 
-def deal_row(n: int, *, customers: int) -> bytes:
-    """Deal `n` as a query answers it; deals beyond the number of customers are further deals of known ones."""
+def deal_row(n: int, *, customers: int, corrected_at: int | None = None) -> bytes:
+    """Deal `n` as a query answers it; deals beyond the number of customers are further deals of known ones.
+
+    `corrected_at`: the number of the deal at whose time this one's amount was changed.
+    """
     buyer = n % customers
     name = account_name(buyer)
     product, price = _PRODUCTS[n % len(_PRODUCTS)]
@@ -67,13 +70,13 @@ def deal_row(n: int, *, customers: int) -> bytes:
         "Id": deal_id(n),
         "Name": f"{name}: {product}",
         "StageName": "Closed Won",
-        "Amount": price * (1 + n % 3),
+        "Amount": price * (1 + n % 3) + (0 if corrected_at is None else 1),
         "CloseDate": "2026-06-15",
         "Type": "New Customer",
         "TotalOpportunityQuantity": 1 + n % 3,
         "CurrencyIsoCode": "USD",
         "AccountId": account_id(buyer),
-        "SystemModstamp": stamp_text(stamp_ms(n)),
+        "SystemModstamp": stamp_text(stamp_ms(n if corrected_at is None else corrected_at)),
         "Opportunity_Number__c": f"D-{n:08}",
         "Product__c": product,
         "Account_Name__c": name,

@@ -145,8 +145,6 @@ class Seeds:
         state = self._folder / f"run-{self._copies}"
         self._lay_out(state)
         name = self._server.fresh() if kind == "postgresql" else ""
-        measured = Measured(
-            state, database_url=self._server.named(name) if name else None, port=states.free_port()
-        )
+        measured = Measured(state, database_url=self._server.named(name) if name else None, port=states.free_port())
         measured.database_name = name
         return measured

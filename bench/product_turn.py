@@ -37,7 +37,8 @@ def _completed(connection: Connection, since_ms: int) -> list[tuple[int, int, in
     query = text(
         "SELECT t.opened_at_ms, min(e.first_sent_at_ms), t.ended_at_ms FROM business_transaction t"
         " JOIN effect e ON e.transaction_id = t.transaction_id"
-        " WHERE t.state = 'completed' AND t.opened_at_ms >= :since GROUP BY t.transaction_id, t.opened_at_ms, t.ended_at_ms"
+        " WHERE t.state = 'completed' AND t.opened_at_ms >= :since"
+        " GROUP BY t.transaction_id, t.opened_at_ms, t.ended_at_ms"
     )
     return [(one[0], one[1], one[2]) for one in connection.execute(query, {"since": since_ms})]
 

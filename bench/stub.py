@@ -1,6 +1,6 @@
 """The four systems in one process, as cheap as they can be in Python, so that they are never what is measured.
 
-    python -m bench.stub PORT
+python -m bench.stub PORT
 """
 
 import asyncio
@@ -28,6 +28,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     delay_ms: float | None = None
     release: tuple[int, int, int] | None = None
     """First deal, how many, how many customers there are."""
+    burst: tuple[int, int, int, int] | None = None
+    """First deal, half of how many, how many corrections between the halves, how many customers there are."""
     zero: bool = False
     """Begin counting anew."""
 
@@ -52,6 +54,9 @@ class Stub:
         if command.release is not None:
             first, n, customers = command.release
             self.vendors.release(first, n, customers=customers)
+        if command.burst is not None:
+            first, half, corrections, customers = command.burst
+            self.vendors.burst(first, half, corrections, customers=customers)
         return msgspec.json.encode(
             {
                 "counts": dict(self.vendors.counts),

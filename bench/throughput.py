@@ -79,9 +79,7 @@ async def play_rounds(ground: Ground, say: Say, *, only: Sequence[str] = ()) -> 
     return rounds
 
 
-async def _turn(
-    ground: Ground, contestant: Contestant, into: Round, *, rounds: Rounds, say: Say, label: str
-) -> None:
+async def _turn(ground: Ground, contestant: Contestant, into: Round, *, rounds: Rounds, say: Say, label: str) -> None:
     if contestant.name in rounds.missing:
         return
     try:

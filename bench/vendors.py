@@ -53,11 +53,23 @@ class Vendors:
     # --- what the CRM shows -------------------------------------------------------------------------------------
 
     def release(self, first: int, n: int, *, customers: int) -> None:
-        """From now on the CRM also shows deals `first` to `first + n - 1`."""
+        """From now on the CRM also shows deals `first` to `first + n - 1`, and none that is younger."""
         keep = bisect_left(self._stamps, stamp_ms(first))
         del self._stamps[keep:], self._rows[keep:]
         self._fresh_from = keep
         self.first_read_at = 0.0
+        self._show(first, n, customers=customers)
+
+    def burst(self, first: int, half: int, corrections: int, *, customers: int) -> None:
+        """So many deals, then corrections of old ones, then as many deals again, all to be read at once."""
+        self.release(first, half, customers=customers)
+        between = first + half
+        for step in range(corrections):
+            self._stamps.append(stamp_ms(between + step))
+            self._rows.append(deal_row(step, customers=customers, corrected_at=between + step))
+        self._show(between + corrections, half, customers=customers)
+
+    def _show(self, first: int, n: int, *, customers: int) -> None:
         for number in range(first, first + n):
             self._stamps.append(stamp_ms(number))
             self._rows.append(deal_row(number, customers=customers))
@@ -123,9 +135,7 @@ class Vendors:
         asked = {name: values[0] for name, values in parse_qs(question.decode()).items()}
         kind, _, one = path.decode().removeprefix("/v1/").partition("/")
         held, show = (
-            (self._subscriptions, self._subscription)
-            if kind == "subscriptions"
-            else (self._customers, self._customer)
+            (self._subscriptions, self._subscription) if kind == "subscriptions" else (self._customers, self._customer)
         )
         if one:
             return show(int(one[4:]))
@@ -249,4 +259,4 @@ def _metadata(said: dict[str, str]) -> dict[str, str]:
 
 
 def _milliseconds(text: str) -> int:
-    return round(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+    return round(datetime.fromisoformat(text).timestamp() * 1000)

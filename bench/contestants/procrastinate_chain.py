@@ -1,7 +1,7 @@
 """A queue users know: procrastinate on PostgreSQL, five tasks one after the other, each deferring the next.
 
-Eight workers in one process, since each fetches one task at a time, and 64 tasks in hand. A chain of tasks gives no more than at-least-once for each call, and
-nothing that shows the whole; it is here because it is what many would build.
+Eight workers in one process, since each fetches one task at a time, and 64 tasks in hand. A chain of tasks gives no
+more than at-least-once for each call, and nothing that shows the whole; it is here because many would build it.
 """
 
 import asyncio

@@ -1,0 +1,1 @@
+"""What is measured beside the rounds, one file for each question."""

@@ -1,0 +1,124 @@
+"""Measures everything and writes the report: `make bench`, or `make bench QUICK=1` for the same in a few minutes.
+
+python -m bench.run [--quick | --tiny] [--only NAME,…] [--no-report]
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from bench import machine, report
+from bench.environments import RIVALS, set_up
+from bench.ground import FULL, HERE, QUICK, TINY, Ground, Sizes, ground
+from bench.parts import acknowledge, backlog, burst, capacity, growth, latency, proof, startup
+from bench.ratios import ratios_of
+from bench.throughput import Rounds, play_rounds, play_slow_vendors
+
+RESULTS = HERE / "results" / "latest.json"
+PARTS = {
+    "capacity": capacity.measure,
+    "latency": latency.measure,
+    "acknowledge": acknowledge.measure,
+    "startup": startup.measure,
+    "proof": proof.measure,
+    "burst": burst.measure,
+    "backlog": backlog.measure,
+    "growth": growth.measure,
+}
+ABSENT = {"entitlement_check": "there is no entitlement check in this release"}
+_BUSY_LOAD = 0.5
+
+
+def say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+
+
+async def measure(on: Ground, only: list[str]) -> tuple[Rounds, dict[str, Any], dict[str, Any]]:
+    """The rounds, the run with slow vendors, and the parts."""
+    for kind in ("sqlite", "postgresql"):
+        say(f"letting the platform open {on.sizes.customers} customers on {kind} ...")
+        await on.seeds.grow(kind)
+    contestants = [name for name in only if name not in PARTS and name != "slow"]
+    rounds, slow = Rounds(), dict[str, Any]()
+    if not only or contestants:
+        rounds = await play_rounds(on, say, only=contestants)
+    if not only or "slow" in only:
+        slow = await play_slow_vendors(on, say)
+    parts: dict[str, Any] = {}
+    for name, part in PARTS.items():
+        if not only or name in only:
+            parts[name] = await _part(on, name, part)
+    return rounds, slow, parts
+
+
+async def _part(on: Ground, name: str, part: Any) -> dict[str, Any]:
+    say(f"{name} ...")
+    on.stub.ask(delay_ms=0, zero=True)
+    try:
+        found = await part(on)
+    except Exception as failed:  # noqa: BLE001 - one part's trouble is told, and the others go on
+        say(f"{name} failed: {failed!r}")
+        return {"missing": f"{type(failed).__name__}: {failed}"}
+    say(f"{name}: {json.dumps(found)[:400]}")
+    return found
+
+
+def _results(kind: str, rounds: Rounds, slow: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
+    detail = ratios_of(rounds, parts)
+    return {
+        "kind": kind,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "ratios": {name: one["value"] for name, one in detail.items()},
+        "ratio_details": detail,
+        "contestants": rounds.summary(),
+        "missing": rounds.missing,
+        "rounds": [{"void": one.void, "figures": one.figures} for one in rounds.rounds],
+        "slow_vendors": slow,
+        "parts": parts,
+        "absent": ABSENT,
+    }
+
+
+def main() -> int:
+    arguments = _arguments()
+    sizes: Sizes = TINY if arguments.tiny else QUICK if arguments.quick else FULL
+    kind = "tiny" if arguments.tiny else "quick" if arguments.quick else "full"
+    only = [name for name in arguments.only.split(",") if name]
+    problems = [problem for rival in (*RIVALS, "report") if (problem := set_up(rival, say))]
+    for problem in problems:
+        say(problem)
+    began = time.monotonic()
+    facts = machine.facts()
+    if facts["load_before"] > _BUSY_LOAD:
+        say(f"the machine is busy (load {facts['load_before']}): these figures will not be good for much")
+    with ground(sizes) as on:
+        facts["postgresql"] = on.server.version()
+        rounds, slow, parts = asyncio.run(measure(on, only))
+    results = {**_results(kind, rounds, slow, parts), "machine": facts, "took_s": round(time.monotonic() - began)}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    say(f"figures: {RESULTS}")
+    if not arguments.no_report:
+        folder = RESULTS.parent if arguments.tiny else report.FOLDER
+        say(f"report: {report.write(results, folder)}")
+    for name, one in results["ratio_details"].items():
+        said = one.get("reason") or f"{one['verdict']}, goal {one['goal']}"
+        say(f"{name:<40} {one['value']!s:>8}  {said}")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller sizes")
+    parser.add_argument("--tiny", action="store_true", help="only to see that everything runs; figures mean nothing")
+    parser.add_argument("--only", default="", help="contestants, parts, or 'slow', separated by commas")
+    parser.add_argument("--no-report", action="store_true", help="leave docs/performance as it is")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
