@@ -1,5 +1,6 @@
 """Owners are told once for each cause, and the audit says so only after the channel took it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import msgspec
 import pytest
 
 from accordant.kernel.clock import ManualClock
+from accordant.kernel.database import NotCommitted, NotRead
+from accordant.kernel.errors import AccordantError
+from accordant.operations import telling
 from accordant.operations.telling import FileChannel, Notice, Teller
 from tests.operations.stored import Storage, item, opened
 
@@ -47,3 +51,29 @@ async def test_a_channel_that_fails_leaves_the_item_untold(storage: Storage, tmp
 async def test_a_closed_item_is_not_told(storage: Storage, tmp_path: Path) -> None:
     await storage.put(item(1, state="released"))
     assert await _teller(storage, FileChannel(tmp_path / "notices.jsonl")).step() == 0
+
+
+@pytest.mark.parametrize("refusal", [NotRead("restarting"), NotCommitted("no room")], ids=["read", "write"])
+async def test_a_database_that_is_away_is_waited_for(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: AccordantError
+) -> None:
+    """The teller is one of the platform's workers: its end would be the end of the process."""
+    monkeypatch.setattr(telling, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(telling, "_PAUSE_UNNOTED_S", 0.01)
+    await storage.put(item(1))
+    teller = _teller(storage, FileChannel(tmp_path / "notices.jsonl"))
+    real, tries = teller.step, [0]
+
+    async def away_at_first() -> int:
+        tries[0] += 1
+        if tries[0] < 3:
+            raise refusal
+        return await real()
+
+    monkeypatch.setattr(teller, "step", away_at_first)
+    running = asyncio.create_task(teller.run())
+    while tries[0] < 5:
+        assert not running.done()
+        await asyncio.sleep(0.01)
+    running.cancel()
+    assert len(_notices(tmp_path / "notices.jsonl")) == 1

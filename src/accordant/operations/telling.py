@@ -16,12 +16,13 @@ from sqlalchemy import Connection, select
 from accordant.backbone.exceptions import entry_about
 from accordant.backbone.rows import ExceptionRow, exception_table
 from accordant.kernel.clock import Clock, utc_text
-from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Writer
 from accordant.kernel.failpoints import around
 from accordant.telemetry.audit import record
 
 log = structlog.get_logger("telling")
 _BATCH = 500
+_PAUSE_UNNOTED_S = 30.0
 _PAUSE_S = 0.5
 
 
@@ -77,13 +78,18 @@ class Teller:
     async def run(self) -> None:
         """Tell for ever; a channel that fails is tried again, and said so in the log."""
         while True:
+            worked, pause_s = 0, _PAUSE_S
             try:
                 worked = await self.step()
             except OSError as failed:
                 log.warning("owner.not_told", channel=self._channel.name, error=str(failed))
-                worked = 0
+            except NotRead as later:
+                log.warning("telling.postponed", error=later.message)
+            except NotCommitted as later:  # what was sent may be sent again, so not every second
+                log.warning("telling.postponed", error=later.message)
+                pause_s = _PAUSE_UNNOTED_S
             if not worked:
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(pause_s)
 
     async def step(self) -> int:
         """Tell about one batch; returns how many items it covered."""
