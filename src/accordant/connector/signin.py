@@ -57,7 +57,11 @@ def required(value: str, name: str) -> str:
         Misconfigured: empty, or with characters that no header may carry. The value is not shown.
     """
     if not value or not value.isprintable():
-        raise Misconfigured(f"the credential {name} is empty or has unprintable characters", code="credentials.missing")
+        raise Misconfigured(
+            f"the credential {name} is empty or has unprintable characters; expected one line of text",
+            code="credentials.missing",
+            hint="enter it again in the secrets file, without a line break",
+        )
     return value
 
 

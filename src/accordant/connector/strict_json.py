@@ -47,9 +47,7 @@ def decode(body: bytes, limits: JsonLimits = WEBHOOK) -> Any:
             body.too_large.
     """
     if len(body) > limits.bytes_max:
-        raise Malformed(
-            f"the body has {len(body)} bytes; at most {limits.bytes_max} are accepted", code="body.too_large"
-        )
+        raise _bad(f"the body has {len(body)} bytes; expected at most {limits.bytes_max}", code="body.too_large")
     if body.startswith(_BOM):
         body = body[3:]
     if _TOO_MANY_DIGITS in body.translate(_TO_ZERO) and _TOO_MANY_DIGITS in _outside_strings(body).translate(_TO_ZERO):
@@ -62,8 +60,8 @@ def decode(body: bytes, limits: JsonLimits = WEBHOOK) -> Any:
         _say_why(body)
     members = _members(value, limits)
     if members > limits.members_max:
-        raise Malformed(
-            f"the body has {members} members; at most {limits.members_max} are accepted", code="json.too_many_members"
+        raise _bad(
+            f"the body has {members} members; expected at most {limits.members_max}", code="json.too_many_members"
         )
     if members != _key_ends(body) and members != _outside_strings(body).count(b":"):
         raise _duplicate(body)
@@ -82,10 +80,10 @@ def _number(text: str) -> Decimal:
     try:
         number = Decimal(text)
     except DecimalException:
-        raise Malformed("a number's exponent is absurd; expected plain decimals", code="number.exponent") from None
+        raise _bad("a number's exponent is absurd; expected plain decimals", code="number.exponent") from None
     if not -EXPONENT_MAX <= number.adjusted() <= EXPONENT_MAX:
         code = "number.out_of_range" if abs(number.adjusted()) < 1000 else "number.exponent"
-        raise Malformed(f"the number {text[:40]} is out of range; expected plain decimals", code=code)
+        raise _bad(f"the number {text[:40]} is out of range; expected plain decimals", code=code)
     return number
 
 
@@ -134,6 +132,26 @@ def _outside_strings(body: bytes) -> bytes:
 # --- Bad input: what is wrong, and where ------------------------------------------------------------------------------
 
 
+_EXPECTED = {
+    "body.too_large": "send less at a time",
+    "encoding.not_utf8": "write the text as UTF-8",
+    "json.depth": "flatten it; no document of ours needs so many levels",
+    "json.duplicate_key": "leave one of the two: nobody can say which one was meant",
+    "json.too_many_members": "send less at a time",
+    "number.exponent": "write the number with plain digits, without an exponent",
+    "number.out_of_range": "write the number with plain digits, without an exponent",
+    "number.too_long": "write ids as text, and amounts with the digits they need",
+    "text.nul": "remove the character",
+    "text.surrogate": "write the character whole, as UTF-8 or as both halves of its pair",
+}
+"""What to do about each code; for the others: mend the document."""
+
+
+def _bad(message: str, *, code: str, detail: dict[str, Any] | None = None) -> Malformed:
+    hint = _EXPECTED.get(code, "mend the JSON where it is written, and send it again")
+    return Malformed(message, code=code, hint=hint, detail=detail)
+
+
 class _Found(Exception):
     """The standard library's decoder met what was looked for."""
 
@@ -145,25 +163,31 @@ class _Twice(msgspec.Struct, frozen=True):
 
 
 def _too_long() -> Malformed:
-    return Malformed(f"a number has more than {NUMBER_DIGITS_MAX} digits in a row", code="number.too_long")
+    return _bad(
+        f"a number has more than {NUMBER_DIGITS_MAX} digits in a row; expected at most so many", code="number.too_long"
+    )
 
 
 def _too_deep(limits: JsonLimits) -> Malformed:
-    return Malformed(f"the body is nested more than {limits.depth_max} levels deep", code="json.depth")
+    return _bad(
+        f"the body is nested more than {limits.depth_max} levels deep; expected at most so many", code="json.depth"
+    )
 
 
 def _say_why(body: bytes) -> NoReturn:
     """Classify what the fast decoder refused, with the standard library and without converting a number."""
     if not body.strip(b" \t\r\n"):
-        raise Malformed("the body is empty; expected JSON", code="json.empty")
+        raise _bad("the body is empty; expected JSON", code="json.empty")
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise Malformed(
-            f"byte {error.start} is not UTF-8", code="encoding.not_utf8", detail={"byte": error.start}
+        raise _bad(
+            f"byte {error.start} is not UTF-8; expected UTF-8 text",
+            code="encoding.not_utf8",
+            detail={"byte": error.start},
         ) from None
     if "\0" in text[:2]:
-        raise Malformed("the body is not UTF-8; it looks like UTF-16", code="encoding.not_utf8")
+        raise _bad("the body is not UTF-8, it looks like UTF-16; expected UTF-8 text", code="encoding.not_utf8")
     try:
         json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
@@ -171,15 +195,15 @@ def _say_why(body: bytes) -> NoReturn:
         second = error.msg == "Extra data" and text.lstrip()[0] in "{["
         code = "json.trailing" if second else "json.syntax"
         place = {"line": error.lineno, "column": error.colno}
-        message = f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}"
-        raise Malformed(message, code=code, detail=place) from None
+        message = f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}; expected one JSON document"
+        raise _bad(message, code=code, detail=place) from None
     except _Found:
-        raise Malformed("NaN and Infinity are not JSON; expected a number", code="json.nonfinite") from None
+        raise _bad("NaN and Infinity are not JSON; expected a number", code="json.nonfinite") from None
     except RecursionError:
-        raise Malformed("the body is nested too deeply", code="json.depth") from None
+        raise _bad("the body is nested too deeply; expected a few levels", code="json.depth") from None
     if "\\ud" in text.lower():
-        raise Malformed("a text holds half of a surrogate pair", code="text.surrogate")
-    raise Malformed("not JSON", code="json.syntax")
+        raise _bad("a text holds half of a surrogate pair; expected whole characters", code="text.surrogate")
+    raise _bad("not JSON; expected one JSON document", code="json.syntax")
 
 
 def _refuse_constant(_: str) -> NoReturn:
@@ -200,13 +224,13 @@ def _duplicate(body: bytes) -> Malformed:
     pointer, twice = _find(tree, lambda value: isinstance(value, _Twice))
     pointer = f"{pointer}/{escaped(cast('_Twice', twice).key)}"
     message = f"the key {pointer[:100]} stands twice; expected once"
-    return Malformed(message, code="json.duplicate_key", detail={"pointer": pointer[:200]})
+    return _bad(message, code="json.duplicate_key", detail={"pointer": pointer[:200]})
 
 
 def _nul(value: Any) -> Malformed:
     pointer, _ = _find(value, lambda found: isinstance(found, str) and "\0" in found)
-    message = f"the text at {pointer[:100] or '/'} holds a NUL character"
-    return Malformed(message, code="text.nul", detail={"pointer": pointer[:200]})
+    message = f"the text at {pointer[:100] or '/'} holds a NUL character; expected text without it"
+    return _bad(message, code="text.nul", detail={"pointer": pointer[:200]})
 
 
 def _find(tree: Any, wanted: Callable[[Any], bool]) -> tuple[str, Any]:

@@ -52,6 +52,7 @@ def rows_for(estate: Estate, table: str, *, value: str, target: str, terms: RowT
         raise Refused(
             f"the estate has no reference table {table!r}; {did_you_mean(table, estate.tables)}",
             code="reference.unknown_table",
+            hint="list the tables with `accordant reference list`; a new table is a new file of the estate",
             detail={"table": table, "candidates": nearest(table, estate.tables)},
         )
     described = _described_by(estate, table, target=target) or _new_target(estate, table, target=target, terms=terms)
@@ -106,6 +107,7 @@ def _refuse_faults(table: str, rows: tuple[ReferenceRow, ...], *, target: str) -
         raise Refused(
             f"the row for reference table {table!r} makes no sense: {'; '.join(wrong)}",
             code="reference.invalid",
+            hint="correct what is named and set the row again; nothing was changed",
             detail={"table": table, "problems": wrong},
         )
 

@@ -114,8 +114,11 @@ def _is_sound_header(header: list[tuple[str, int]], file: File) -> bool:
         near = did_you_mean(name, names) if names else "add it"
         file.problem((1, 1), "csv.column_missing", what=f"no column {name!r}", expected=", ".join(COLUMNS), fix=near)
     sound = not missing
-    for index, (name, col) in enumerate(header):
-        if name in names[:index] or not ATTRIBUTE_NAME.fullmatch(name):
+    seen: set[str] = set()
+    for name, col in header:
+        known = name in seen
+        seen.add(name)
+        if known or not ATTRIBUTE_NAME.fullmatch(name):
             sound = False
             file.problem(
                 (1, col),

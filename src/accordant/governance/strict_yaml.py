@@ -16,6 +16,7 @@ from accordant.governance.problems import File, Place
 
 _BYTES_MAX = 1_000_000
 _DEPTH_MAX = 20
+_BRACKETS = re.compile(r"(?:[\[{][ \t\r\n]*){21}")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
 """No underscores, exponents, infinities or other digits; what looks otherwise stays text, and is refused as such."""
 
@@ -83,6 +84,10 @@ def _yaml() -> Any:
 
 def _is_plain_form(text: str, file: File) -> bool:
     """Look at the events, which cost no more than the text is long, before anything is built from them."""
+    deep = _BRACKETS.search(text)
+    if deep is not None:  # the parser looks far ahead in such a text, at every bracket
+        file.problem((1, 1), "yaml.too_deep", what="nested too deeply", expected="few levels", fix="flatten it")
+        return False
     depth = 0
     for event in _yaml().parse(io.StringIO(text)):
         kind = type(event).__name__

@@ -37,7 +37,9 @@ def read_day(text: str) -> date:
         raise Malformed(
             f"{text[:_CHARS_MAX]!r} is no day; expected year, month and day such as 2026-01-31",
             code="date.ambiguous_format" if slashed else "date.format",
-            hint="nobody can say which of two numbers is the month; write 2026-01-31" if slashed else "",
+            hint="nobody can say which of two numbers is the month; write 2026-01-31"
+            if slashed
+            else "write 2026-01-31",
         )
     try:
         return date(int(found[1]), int(found[2]), int(found[3]))
@@ -101,13 +103,13 @@ def require_likely_ms(at_ms: int) -> int:
     """
     if at_ms > _LAST_MS:
         raise Malformed(
-            f"{str(at_ms)[:_CHARS_MAX]} milliseconds since 1970 are beyond the year 2199; it looks like microseconds",
+            f"{str(at_ms)[:_CHARS_MAX]} is beyond the year 2199; expected milliseconds, this looks like microseconds",
             code="time.out_of_range",
             hint="give milliseconds since 1970, thirteen digits",
         )
     if at_ms < _FIRST_MS:
         raise Malformed(
-            f"{str(at_ms)[:_CHARS_MAX]} milliseconds since 1970 are before the year 2000; it looks like seconds",
+            f"{str(at_ms)[:_CHARS_MAX]} is before the year 2000; expected milliseconds, this looks like seconds",
             code="time.suspicious",
             hint="give milliseconds since 1970, thirteen digits",
         )

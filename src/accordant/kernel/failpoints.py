@@ -131,6 +131,7 @@ def parse(text: str) -> Plan:
             raise Misconfigured(
                 f"{one!r} is no failpoint; expected PLACE@N=ACTION, such as 'ledger.confirm:before@3=kill'",
                 code="failpoint.syntax",
+                hint=f"correct or unset {VARIABLE}; it belongs into fault drills only",
             )
         steps.append(Step(place, int(count), action, argument))
     return Plan(tuple(steps))

@@ -84,7 +84,7 @@ def parse_money(text: str, currency: str) -> Money:
     minor = Decimal(text).scaleb(places)
     if minor != minor.to_integral_value():
         raise Malformed(
-            f"{text!r} has too many decimals; {currency} has {places}",
+            f"{text!r} has too many decimals; expected at most {places}: {currency} has {places}",
             code="money.too_many_decimals",
             hint=f"round it at its source, where somebody answers for the rounding, to {places} decimals",
         )

@@ -59,7 +59,7 @@ def family(account: SourceAccount) -> list[SourceAccount]:
         if any(parent.source_id == known.source_id for known in line):
             path = " → ".join(one.name for one in [*line, parent])
             raise Malformed(
-                f"the account is its own ancestor: {path}",
+                f"the account is its own ancestor: {path}; expected parents that end",
                 code="hierarchy.cycle",
                 hint="correct the parent account at its source",
                 detail={"field": "parent", "value": path, "record": account.name},

@@ -118,6 +118,9 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     audit: tuple[AuditLine, ...]
 
 
+_PAGES = "ask for fewer, and for the next page with the cursor that this one ends with"
+
+
 def find(connection: Connection, search: Search) -> Page:
     """One page of transactions.
 
@@ -125,7 +128,7 @@ def find(connection: Connection, search: Search) -> Page:
         Malformed: a cursor that is none, or a limit below 1 or above 1000.
     """
     if not 1 <= search.limit <= LIMIT_MAX:
-        raise Malformed(f"limit is {search.limit}; expected 1 to {LIMIT_MAX}", code="search.limit")
+        raise Malformed(f"limit is {search.limit}; expected 1 to {LIMIT_MAX}", code="search.limit", hint=_PAGES)
     query = (
         select(transaction_table)
         .where(*_conditions(search))

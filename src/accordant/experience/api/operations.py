@@ -80,6 +80,7 @@ class ReferenceSet(msgspec.Struct, frozen=True, kw_only=True):
 class ReplayRequest(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to replay, and whether only to show it."""
 
+    ids: tuple[Text, ...] = ()
     preview: bool = False
 
 

@@ -74,7 +74,8 @@ def of_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem
         said, hint = "the body is too large; at most 1 MiB is accepted", "name fewer ids, or select by time"
         return _answer(status, code="body.too_large", detail=said, hint=hint, about={})
     hint = _HINTS.get(status, "see docs/cli.md for what the request takes")
-    return _answer(status, code=f"http.{status.name.lower()}", detail=_said(error), hint=hint, about={})
+    said = f"the request cannot be answered: {_said(error)}"
+    return _answer(status, code=f"http.{status.name.lower()}", detail=said, hint=hint, about={})
 
 
 def of_defect(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:

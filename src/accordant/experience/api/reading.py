@@ -70,9 +70,9 @@ async def read_body(request: AnyRequest, kind: type[Body]) -> Body:
     except msgspec.ValidationError as wrong:
         pointer = pointer_in(str(wrong))
         raise Malformed(
-            f"{shown(pointer) or 'the body'}: {without_place(str(wrong))}",
+            f"{shown(pointer) or 'the body'}: {without_place(str(wrong))}; expected the fields {names}",
             code="body.field",
-            hint=f"the request takes the fields {names}; see docs/cli.md",
+            hint="see docs/cli.md for what each field takes",
             detail={"pointer": pointer},
         ) from None
 

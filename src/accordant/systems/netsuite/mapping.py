@@ -49,8 +49,9 @@ class Currencies(msgspec.Struct, frozen=True):
         """
         if code not in self.id_by_code:
             raise Unmapped(
-                f"currency {code} has no internal id of NetSuite; the connection's option currency_ids lacks it",
+                f"currency {code} has no internal id of NetSuite; expected it in the option currency_ids",
                 code="netsuite.currency_unmapped",
+                hint="add the currency with NetSuite's number for it to currency_ids of the connection, then retry",
                 detail={"table": "currency_ids", "value": code, "candidates": sorted(self.id_by_code)},
             )
         return {"id": self.id_by_code[code]}
@@ -66,6 +67,7 @@ def eid(business_id: str) -> str:
         raise Malformed(
             f"{business_id[:60]!r} cannot be an external id in NetSuite; expected letters, digits, _ and -",
             code="netsuite.external_id",
+            hint="report it: ids made here have no other characters",
         )
     return f"eid:{business_id}"
 
@@ -160,14 +162,19 @@ def amount_minor(value: object, currency: str | None) -> int:
     is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     text = value if isinstance(value, str) else format(value, "f") if is_number else ""
     if not _PLAIN_DECIMAL.fullmatch(text):
-        raise Malformed(f"NetSuite gave {str(value)[:40]!r} where an amount belongs", code="netsuite.amount")
+        raise _no_amount(f"NetSuite gave {str(value)[:40]!r} where an amount belongs")
     try:
         minor = Decimal(text).scaleb(exponent(currency or ""))
     except InvalidOperation as error:
-        raise Malformed(f"NetSuite gave {text[:40]!r} where an amount belongs", code="netsuite.amount") from error
+        raise _no_amount(f"NetSuite gave {text[:40]!r} where an amount belongs") from error
     if minor != minor.to_integral_value():
-        raise Malformed(f"NetSuite gave {text}, finer than {currency} can be", code="netsuite.amount")
+        raise _no_amount(f"NetSuite gave {text}, finer than {currency} can be")
     return int(minor)
+
+
+def _no_amount(said: str) -> Malformed:
+    hint = "look the record up in NetSuite; its currency there may be another than ours"
+    return Malformed(f"{said}; expected a plain decimal", code="netsuite.amount", hint=hint)
 
 
 def translate(message: Message) -> list[Told] | Ignored:

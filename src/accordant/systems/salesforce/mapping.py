@@ -42,6 +42,7 @@ _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,8})?", re.ASCII)
 _COUNT = re.compile(r"0*([1-9]\d{0,8})(\.0+)?", re.ASCII)
 
+_CORRECT = "Correct the opportunity in Salesforce; it is read again as soon as it changes."
 _ACCOUNT = "the name of an account that exists"
 
 Row = dict[str, Any]
@@ -88,10 +89,12 @@ def _decoded(message: Message) -> Row:
         value: object = decode(message.body)
     except Malformed as wrong:
         detail = {"record": native_id, "field": "", "value": "", "expected": "one JSON object", **wrong.detail}
-        raise Malformed(f"opportunity {native_id}: {wrong.message}", code=wrong.code, detail=detail) from wrong
+        sentence = f"opportunity {native_id}: {wrong.message}"
+        raise Malformed(sentence, code=wrong.code, hint=_CORRECT, detail=detail) from wrong
     if not isinstance(value, dict):
         detail = {"record": native_id, "field": "", "value": str(value)[:100], "expected": "one JSON object"}
-        raise Malformed(f"opportunity {native_id}: a row must be an object", code="row.malformed", detail=detail)
+        sentence = f"opportunity {native_id}: the row is no object; expected one JSON object"
+        raise Malformed(sentence, code="row.malformed", hint=_CORRECT, detail=detail)
     return cast("Row", value)
 
 
@@ -271,7 +274,7 @@ class _Deal:
         raise Malformed(
             f"opportunity {self.number[:100]}: {pointer[1:]} says {said}; expected {expected}",
             code=code,
-            hint="Correct the opportunity in Salesforce; it is read again as soon as it changes.",
+            hint=_CORRECT,
             detail={
                 "record": self.number[:100],
                 "field": pointer,

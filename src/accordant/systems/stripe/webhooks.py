@@ -28,7 +28,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], re
     """
     keys = [secret.encode("utf-8", "surrogatepass") for secret in secrets if secret.strip()]
     if not keys:
-        raise Unverified("no signing secret is configured for this connection, so every delivery is refused")
+        raise Unverified("no signing secret is configured for this connection, and one is needed")
     signed_at, signatures = _read(headers.get(HEADER, ""))
     payload = signed_at.encode() + b"." + body
     matched = False
@@ -38,16 +38,16 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], re
             # No early exit: the time taken says nothing about which secret or signature matched.
             matched |= hmac.compare_digest(expected, signature)
     if not matched:
-        raise Unverified("the signature does not match the body and any configured secret")
+        raise Unverified("the signature does not match; expected one over this body with a secret of this connection")
     if abs(received_at_s - int(signed_at)) > TOLERANCE_S:
-        raise Unverified(f"signed more than {TOLERANCE_S} seconds from now; a replay, or a clock that is wrong")
+        raise Unverified(f"expected a signature at most {TOLERANCE_S} seconds old; a replay, or a clock that is wrong")
     return Delivery(delivery_id=name_of(body))
 
 
 def _read(header: str) -> tuple[str, list[bytes]]:
     """The signing time as written, and the v1 signatures."""
     if not header or len(header) > HEADER_CHARS_MAX or not header.isascii():
-        raise Unverified("the Stripe-Signature header is missing or unreadable")
+        raise Unverified("the Stripe-Signature header is missing or unreadable; expected t=…,v1=…")
     times: list[str] = []
     signatures: list[bytes] = []
     for part in header.split(","):
@@ -57,7 +57,7 @@ def _read(header: str) -> tuple[str, list[bytes]]:
         elif name == "v1" and _SIGNATURE.fullmatch(value):
             signatures.append(value.encode())
     if len(times) != 1 or not _TIME.fullmatch(times[0]) or times[0] != str(int(times[0])):
-        raise Unverified("the Stripe-Signature header names no signing time")
+        raise Unverified("the Stripe-Signature header names no signing time; expected t=…,v1=…")
     if not signatures or len(signatures) > SIGNATURES_MAX:
-        raise Unverified("the Stripe-Signature header carries no usable v1 signature")
+        raise Unverified("the Stripe-Signature header carries no usable v1 signature; expected t=…,v1=…")
     return times[0], signatures

@@ -32,15 +32,15 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...], re
     """
     timestamp, sent = headers.get(TIMESTAMP, ""), headers.get(SIGNATURE, "")
     if not any(secrets):
-        raise _unverified("no signing secret is configured for this connection")
+        raise _unverified("no signing secret is configured for this connection, and one is needed")
     if not timestamp.isascii() or not timestamp or not sent:
         raise _unverified(f"the headers {SIGNATURE} and {TIMESTAMP} are needed")
     if len(timestamp) > HEADER_CHARS_MAX or len(sent) > HEADER_CHARS_MAX:
-        raise _unverified(f"the headers {SIGNATURE} and {TIMESTAMP} are longer than any signature")
+        raise _unverified(f"the headers {SIGNATURE} and {TIMESTAMP} are too long; expected a time and a base64 digest")
     if not _signed(timestamp.encode() + body, sent.encode("utf-8", "surrogatepass"), secrets=secrets):
-        raise _unverified("the signature does not match; the secret is another one or the body was altered")
+        raise _unverified("the signature does not match; expected one over this body with a secret of this connection")
     if abs(received_at_s - _instant_s(timestamp)) > TOLERANCE_S:
-        raise _unverified(f"it was signed more than {TOLERANCE_S} seconds away from now")
+        raise _unverified(f"expected a signature at most {TOLERANCE_S} seconds away from now")
     # The event's id is the same in every attempt and every invocation for one event. A trigger's webhook sends whatever
     # its author wrote, or nothing; the invocation, whose attempts share one id, then stands for the event.
     return Delivery(delivery_id=name_of(body, given=headers.get(INVOCATION, "")))
