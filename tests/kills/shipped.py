@@ -98,6 +98,12 @@ class Stage:
         await self.until(lambda: _opened and _opened[-1].started)
         return _opened[-1].servers[0].sockets[0].getsockname()[1]
 
+    async def no_more_comes(self) -> None:
+        """Stop asking the CRM, so that nothing is kept in the moment between rest and the end."""
+        self.platform._stop_polling.set()
+        polls = [task for task in self.platform._tasks if task.get_name().startswith("poll ")]
+        await asyncio.gather(*polls, return_exceptions=True)
+
     async def until(self, holds: Callable[[], Any]) -> Any:
         while not (found := holds()):
             await asyncio.sleep(LOOK_EVERY_S)
@@ -200,6 +206,8 @@ class Shipped(msgspec.Struct, frozen=True, kw_only=True):
         stage = Stage(settings, await started)
         if self.director is not None:
             await self.director(stage)
+        await stage.until(lambda: stage.at_rest(self.ended))
+        await stage.no_more_comes()
         await stage.until(lambda: stage.at_rest(self.ended))
 
     def ending(self, seat: Seat, held: Mapping[str, Any]) -> Ending:
