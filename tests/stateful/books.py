@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import select
 
 from accordant.backbone.engine.due import stranded
+from accordant.backbone.lanes import WOKEN
 from accordant.backbone.rows import (
     EffectRow,
     EventRow,
@@ -141,7 +142,7 @@ class Books:
         for name in self._clerk.orders():
             self._order_is_as_the_clerk_has_it(name, tables)
         for name in self._clerk.customers():
-            self._tier_is_the_newest(name)
+            self._tier_is_the_newest(name, tables)
         self._doubts_are_open_once(tables)
         self._lies_are_found_out(tables)
         untold = [f"{one.code} of {one.subject}" for one in tables["exception"] if one.state == "open" and not one.told]
@@ -158,7 +159,7 @@ class Books:
         codes = sorted(one.code for one in open_items(tables, row.transaction_id))
         where = f"{row.flow} {row.subject} is {row.state} ({row.waiting_for or codes})"
         if row.state == "waiting":
-            assert row.waiting_for == "lane", f"{where}, and nothing is left to wait for"
+            assert row.waiting_for in ("lane", WOKEN), f"{where}, and nothing is left to wait for"
             holder = [one for one in tables["transaction"] if one.lane == row.lane and one.turn == 1]
             assert [one.state for one in holder] == ["exception"], f"{where}, and nobody holds the lane"
             return
@@ -207,9 +208,12 @@ class Books:
         else:
             assert all(0 <= one <= 1 for one in held.values()), where
 
-    def _tier_is_the_newest(self, name: str) -> None:
+    def _tier_is_the_newest(self, name: str, tables: Tables) -> None:
         newest = self._clerk.newest("tier", name)
         assert newest is not None
+        mine = [one for one in tables["transaction"] if one.flow == "tier" and one.subject == name]
+        if any(one.state == "waiting" for one in mine):
+            return  # behind somebody who holds the lane; `_has_come_to_its_end` looks at that
         if any(one == name for one, _ in self._systems.tiers.lied):
             return  # what it holds is not what it said; `_lies_are_found_out` looks at that
         held = [one.command["tier"] for one in self._systems.tiers.ledger if one.business_id == name]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from accordant.operations.replay import Selection
-from tests.stateful.business import FIRST_WORDS, PRODUCTS, TIERS, UNKNOWN
+from tests.stateful.business import FIRST_WORDS, NOTED, PRODUCTS, TIERS, UNKNOWN
 from tests.stateful.systems import FAULTS, SETTLE_S
 from tests.stateful.world import Delivery, World
 
@@ -16,6 +16,11 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 _orders, _customers = st.sampled_from(sorted(ORDERS)), st.sampled_from(["ann", "bob"])
 _which = st.integers(0, 5)
 _dropped = st.integers(0, 4).map(lambda n: n == 4)
+_systems = st.sampled_from(["notes", "billing", "erp", "support", "tiers", "crm"])
+_misfortunes = st.one_of(
+    st.tuples(st.sampled_from(PRODUCTS), _systems, st.sampled_from(FAULTS)),
+    st.tuples(st.just(NOTED), st.just("notes"), st.sampled_from(["timeout after", "5xx before", "slow"])),
+)
 _places = st.integers(1, 160)
 
 
@@ -65,6 +70,18 @@ class PlatformMachine(RuleBasedStateMachine):
             self.world.clerk.paid.add(order)
             self.world.edit("payment", order, customer=ORDERS[order], content="paid", dropped=False)
 
+    @precondition(alive)
+    @rule(order=_orders, met=_misfortunes)
+    def order_meets_a_fault(self, order: str, met: tuple[str, str, str]) -> None:
+        """The commonest misfortune in one step, so that examples get further."""
+        product, system, fault = met
+        if self.world.clerk.newest("order", order) is None:
+            self.world.systems.named(system).plan.append(fault)
+            self.world.edit("order", order, customer=ORDERS[order], content=f"{product} 100", dropped=False)
+            self.world.deliver(self.world.on_the_way[-1])
+        if alive(self):
+            self.world.work(1)
+
     @precondition(on_the_way)
     @rule(which=_which, times=st.sampled_from([1, 1, 1, 2, 5]))
     def deliver(self, which: int, times: int) -> None:
@@ -99,11 +116,11 @@ class PlatformMachine(RuleBasedStateMachine):
 
     # --- systems ---
 
-    @rule(system=st.sampled_from(["billing", "support", "erp", "notes", "tiers", "crm"]), fault=st.sampled_from(FAULTS))
+    @rule(system=_systems, fault=st.sampled_from(FAULTS))
     def fault(self, system: str, fault: str) -> None:
         self.world.systems.named(system).plan.append(fault)
 
-    @rule(system=st.sampled_from(["billing", "support", "erp", "notes", "tiers", "crm"]))
+    @rule(system=_systems)
     def go_down(self, system: str) -> None:
         self.world.systems.named(system).is_down = True
 

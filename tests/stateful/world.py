@@ -18,6 +18,10 @@ LEFT_ALONE = {"order.corrected", "effect.in_doubt", "promise.broken"}
 """What trying again cannot mend."""
 
 
+MENDED = ("map.missing", "vendor.rejected")
+"""What is mended for good by then: each version in a lane was begun under the estate of its time, and stops in turn."""
+
+
 class Delivery(msgspec.Struct, frozen=True):
     """One webhook on its way."""
 
@@ -152,36 +156,46 @@ class World:
         words = FIRST_WORDS | {UNKNOWN, "platnium"}
         self.decide(known=words, on_failure="hold", meanings={})
         self.settle()
+        self._release(self._open_causes())
         for _ in range(3):
-            self._release_everything()
             self.settle()
+            while mended := self._open_causes(*MENDED):
+                self._release(mended)
+                self.settle()
             self.time.advance(4 * DAY_S)
-            self.settle()
+        self.settle()
 
     def settle(self) -> None:
         """Until nothing is under way; waiting for an instant or an event is nothing under way."""
         for _ in range(40):
             self.work(2)
-            if self._is_quiet():
+            if not self._busy():
                 return
-        rows = self.books.tables()["transaction"]
-        moving = [(one.flow, one.subject, one.state, one.waiting_for) for one in rows if one.due_rank is not None]
-        raise AssertionError(f"still busy after 80 s: {moving}")
+        raise AssertionError(f"still busy after 80 s: {self._busy()}")
 
-    def _is_quiet(self) -> bool:
+    def _busy(self) -> list[str]:
+        """What still goes on by itself."""
         tables = self.books.tables()
-        busy = any(
-            one.due_rank is not None or one.waiting_for in ("vendor", "telling", "lane again")
+        busy = [
+            f"{one.flow} {one.subject} is {one.state} ({one.waiting_for})"
             for one in tables["transaction"]
-        )
-        unread = any(one.state == "kept" for one in tables["inbox"])
-        unchecked = any(one.state == "confirmed" and one.checked == "" for one in tables["effect"])
-        untold = any(one.state == "open" and not one.told for one in tables["exception"])
-        return not (busy or unread or unchecked or untold or self.platform.engine.driving)
+            if one.due_rank is not None or one.waiting_for in ("vendor", "telling")
+        ]
+        busy += [f"{one.delivery_id} is unread" for one in tables["inbox"] if one.state == "kept"]
+        busy += [
+            f"{one.name} of {one.business_id} was not read back"
+            for one in tables["effect"]
+            if one.state == "confirmed" and one.checked == ""
+        ]
+        busy += [f"{one.code} was not told" for one in tables["exception"] if one.state == "open" and not one.told]
+        return busy or ["a drive"] * bool(self.platform.engine.driving)
 
-    def _release_everything(self) -> None:
-        items = self.books.tables()["exception"]
-        causes = {one.cause_group for one in items if one.state == "open" and one.code not in LEFT_ALONE}
+    def _open_causes(self, *codes: str) -> set[str]:
+        """Causes of what is open: of these codes, or of whatever trying again may mend."""
+        items = [one for one in self.books.tables()["exception"] if one.state == "open"]
+        return {one.cause_group for one in items if (one.code in codes if codes else one.code not in LEFT_ALONE)}
+
+    def _release(self, causes: set[str]) -> None:
         for cause in sorted(causes):
             self.operate(lambda cause=cause: self.platform.desk.release(cause, actor="ops"))
             self.work(1)
