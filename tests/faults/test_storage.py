@@ -95,7 +95,7 @@ async def test_a_disk_that_fails_to_make_durable_ends_the_process(worker: Door) 
     [
         "fdatasync:signal=SIGKILL:when=7",
         *(pytest.param(f"fdatasync:signal=SIGKILL:when={n}", marks=pytest.mark.campaign) for n in range(1, 30, 3)),
-        *(pytest.param(f"pwrite64:signal=SIGKILL:when={n}", marks=pytest.mark.campaign) for n in range(1, 120, 12)),
+        *(pytest.param(f"pwrite64:signal=SIGKILL:when={n}", marks=pytest.mark.campaign) for n in range(30, 150, 12)),
     ],
 )
 async def test_killed_at_a_system_call_nothing_acknowledged_is_missing(worker: Door, at: str) -> None:
