@@ -99,16 +99,15 @@ class Ledger:
 
     async def _until_known(self, step: Step, effect: EffectRow, *, ambiguous: bool) -> EffectRow:
         problem: AccordantError | None = entries.doubt_of(effect) if ambiguous else None
-        forgotten = not ambiguous and self._may_be_forgotten(step, effect)
+        forgotten = self._may_be_forgotten(step, effect)
         for attempt in range(self._patience.tries):
             tries_left = self._patience.tries - 1 - attempt
             if attempt:
                 await self._sleep(self._pause_s(attempt, problem))
             try:
-                if ambiguous:
-                    effect = await self._settle(step, effect, problem=problem)
-                elif forgotten:
-                    effect, forgotten = await self._remembered_there(step, effect), False
+                if ambiguous or forgotten:
+                    settle = self._settle if ambiguous else self._remember
+                    effect, forgotten = await settle(step, effect, problem=problem), False
                 if effect.state != entries.CONFIRMED:
                     effect = await self._announce(step, effect)
                     effect = await self._send(step, effect, ambiguous=ambiguous)
@@ -177,8 +176,9 @@ class Ledger:
         # It is looked for after a sending of ours: unless others share the record, what is there is ours.
         return msgspec.structs.replace(found, already=found.already and operation.master_data) if found else None
 
-    async def _remembered_there(self, step: Step, effect: EffectRow) -> EffectRow:
+    async def _remember(self, step: Step, effect: EffectRow, *, problem: AccordantError | None) -> EffectRow:
         """Confirmed, where the system holds what we have no record of having sent."""
+        del problem  # nothing is known of an earlier sending
         found = await self._find(step, effect)
         return effect if found is None else await self._confirm(step, effect, applied=found)
 
