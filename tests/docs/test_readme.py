@@ -1,7 +1,8 @@
 """A newcomer types what the README says, in an empty folder, and all of it works.
 
 `make` blocks are checked to name real targets and are run dry, because running them would run these tests again.
-Everything else really runs, `accordant verify` for a shorter time. `accordant up` is started, awaited until it prints an address, and stopped.
+Everything else really runs, `accordant verify` for a shorter time. `accordant up` is started, awaited until it prints
+an address, and stopped.
 """
 
 import os
