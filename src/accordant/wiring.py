@@ -247,7 +247,7 @@ class Platform:
         def failed(error: Exception, failures: int) -> None:
             log.warning("poll.failed", connection=name, stream=stream.name, failures=failures, error=str(error)[:300])
 
-        ports = PollPorts(keep=keep, load_cursor=load, save_cursor=save, failed=failed)
+        ports = PollPorts(keep=keep, load_cursor=load, save_cursor=save, failed=failed, now_ms=self.clock.now_ms)
         return Poller(stream, connected.port, ports=ports, rng=self.rng)
 
     def _spawn(self, name: str, work: Any) -> None:

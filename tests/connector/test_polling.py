@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -59,6 +59,7 @@ class Inbox:
         self.crash_after: int | None = None
         self.crash_on_save = False
         self.failures: list[tuple[Exception, int]] = []
+        self.now_ms: Callable[[], int] | None = None
 
     async def keep(self, rows: Sequence[Row]) -> None:
         if self.crash_after is not None and len(self.calls) >= self.crash_after:
@@ -81,8 +82,19 @@ class Inbox:
             load_cursor=self.load,
             save_cursor=self.save,
             failed=lambda error, count: self.failures.append((error, count)),
+            now_ms=self.now_ms,
         )
         return Poller(stream, None, ports=ports, rng=random.Random(1), **more)
+
+
+async def test_a_row_of_the_future_does_not_hide_what_comes_before_it() -> None:
+    source, inbox = Source(row("a", 0), row("odd", 10 * 365 * 86_400)), Inbox()
+    inbox.now_ms = lambda: NOON_MS
+    poller = inbox.poller(source.stream())
+    assert await poller.poll_once() == 2
+    source.rows.append(row("b", 3_600))
+    assert await poller.poll_once() == 1
+    assert inbox.cursor == utc_text(NOON_MS + 3_600_000)
 
 
 async def test_rows_are_kept_then_the_cursor_moves() -> None:

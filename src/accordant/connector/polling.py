@@ -23,6 +23,9 @@ from accordant.kernel.failpoints import around
 REMEMBERED_MAX = 10_000
 BACK_OFF_S_MAX = 60.0
 RETRY_AFTER_S_MAX = 900.0
+AHEAD_MS_MAX = 48 * 3_600_000
+"""Clocks may be wrong by a day, theirs and ours."""
+_LAST = chr(0x10FFFF)
 
 
 class PollPorts(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +38,8 @@ class PollPorts(msgspec.Struct, frozen=True, kw_only=True):
     save_cursor: Callable[[str], Awaitable[None]]
     failed: Callable[[Exception, int], None]
     """Told of each failed poll and how many failed in a row."""
+    now_ms: Callable[[], int] | None = None
+    """Keeps the cursor of a stream of instants from running ahead of the clock; None: it follows every row."""
 
 
 class Poller:
@@ -78,12 +83,12 @@ class Poller:
         with around("poll.begin"):
             cursor = await self._ports.load_cursor()
         pages = self._stream.poll(self._client, self._since(cursor))
-        newest = cursor
+        newest, latest = cursor, self._latest()
         kept = 0
         try:
             while (page := await _next_page(pages, stop)) is not None:
                 kept += await self._keep(page)
-                newest = max(newest, max((row.sequence for row in page), default=""))
+                newest = max(newest, max((row.sequence for row in page if row.sequence <= latest), default=""))
             if stop is not None and stop.is_set():
                 return kept
         finally:
@@ -112,6 +117,12 @@ class Poller:
         while len(self._kept) > self._remembered_max:
             self._kept.popitem(last=False)
         return len(fresh)
+
+    def _latest(self) -> str:
+        """Beyond it no row moves the cursor: one stamped in the future would hide everything until that day."""
+        if self._ports.now_ms is None or not self._stream.look_back_s:
+            return _LAST
+        return utc_text(self._ports.now_ms() + AHEAD_MS_MAX)
 
     def _since(self, cursor: str) -> str:
         """The cursor, moved back by the stream's look-back."""
