@@ -30,10 +30,16 @@ def cpu_s(pid: int) -> float:
     return total / _TICKS
 
 
-def _stat(pid: int) -> list[str]:
+def main_thread_cpu_s(pid: int) -> float:
+    """CPU of a process's first thread, which in Python is the one that runs the event loop."""
+    fields = _stat(f"{pid}/task/{pid}")
+    return sum(map(int, fields[11:13])) / _TICKS if fields else 0.0
+
+
+def _stat(process: int | str) -> list[str]:
     """The fields of /proc/<pid>/stat after the name; none where the process is gone."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        text = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return []
     return text.rpartition(")")[2].split()

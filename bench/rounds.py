@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bench.control import ROOT, StubProcess, require_four_calls
-from bench.measure import cpu_s, peak_rss_mb, percentiles, written_bytes
+from bench.measure import cpu_s, main_thread_cpu_s, peak_rss_mb, percentiles, written_bytes
 
 _TURN_S = 600
 Figures = dict[str, Any]
@@ -25,6 +25,7 @@ class Watch:
     def __init__(self, pid: int, stub: StubProcess) -> None:
         self._pid, self._stub = pid, stub
         self._cpu_s, self._written = cpu_s(pid), written_bytes(pid)
+        self._main_cpu_s = main_thread_cpu_s(pid)
         self._stub_cpu_s = stub.ask()["cpu_s"]
 
     def figures(self, n: int, wall_s: float) -> Figures:
@@ -35,6 +36,7 @@ class Watch:
             "wall_s": round(wall_s, 3),
             "tx_per_s": round(n / wall_s, 1),
             "cpu_ms_per_tx": round((cpu_s(self._pid) - self._cpu_s) / n * 1000, 4),
+            "main_thread_cpu_ms_per_tx": round((main_thread_cpu_s(self._pid) - self._main_cpu_s) / n * 1000, 4),
             "written_bytes_per_tx": round((written_bytes(self._pid) - self._written) / n),
             "peak_rss_mb": round(peak_rss_mb(self._pid), 1),
             "stub_busy_share": round(stub_cpu_s / wall_s, 3),

@@ -15,6 +15,9 @@ EXPECTED = HERE / "rivals" / "expected.json"
 FAR_BELOW = 0.6
 """A rival under this share of the least that was ever recorded for it was not measured but disturbed."""
 EXTRA_ROUNDS = 2
+SLOW_S = 0.05
+CONNECTION_CALLS = 32
+"""What a connection of the platform makes at a time, unless the estate says otherwise."""
 Say = Callable[[str], None]
 
 
@@ -99,8 +102,8 @@ async def _turn(ground: Ground, contestant: Contestant, into: Round, *, rounds: 
 
 async def play_slow_vendors(ground: Ground, say: Say, *, only: Sequence[str] = ()) -> dict[str, Any]:
     """Once with vendors that take 50 ms: 64 in flight for everybody, then 256 for those who can."""
-    found: dict[str, Any] = {"delay_ms": 50, "in_flight_64": {}, "in_flight_256": {}}
-    ground.stub.ask(delay_ms=50)
+    found: dict[str, Any] = {"delay_ms": SLOW_S * 1000, "in_flight_64": {}, "in_flight_256": {}}
+    ground.stub.ask(delay_ms=SLOW_S * 1000)
     try:
         for in_flight in (64, 256):
             for one in FIELD:
@@ -118,7 +121,9 @@ async def _slow(ground: Ground, contestant: Contestant, in_flight: int, *, say: 
         figures = await contestant.run(ground, n, in_flight)
     except Exception as failed:  # noqa: BLE001 - one contestant's trouble is told, and the others go on
         return {"missing": f"{type(failed).__name__}: {failed}"}
-    ceiling = in_flight / 0.2
+    ceiling = in_flight / (4 * SLOW_S)
+    if contestant.size == "product":
+        ceiling = min(ceiling, CONNECTION_CALLS / SLOW_S)
     figures["share_of_ceiling"] = round(figures["tx_per_s"] / ceiling, 3)
     say(f"50 ms, {in_flight} in flight  {contestant.title:<46} {figures['tx_per_s']:>9} tx/s of {ceiling:.0f}")
     return figures
