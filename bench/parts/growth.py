@@ -1,11 +1,13 @@
 """What a transaction costs while the database grows."""
 
 import time
+from statistics import median
 from typing import Any
 
 from bench.filling import fill
 from bench.ground import Ground
 from bench.product_turn import Turn
+from bench.rounds import Figures
 
 
 async def measure(ground: Ground) -> dict[str, Any]:
@@ -29,20 +31,26 @@ async def _grow(ground: Ground, kind: str, sizes: tuple[int, ...]) -> list[dict[
             began = time.perf_counter()
             held = fill(platform.database, up_to=size, chosen=min(n, 500))
             filled_s = time.perf_counter() - began
-            first += n
-            figures = await turn.drive(platform, first=first)
-            platform.stop()
-            cpu_ms = figures["cpu_ms_per_tx_with_read_back"] + figures.get("server_cpu_ms_per_tx", 0.0)
-            steps.append(
-                {
-                    "transactions": held,
-                    "filled_s": round(filled_s, 1),
-                    "cost_cpu_ms_per_tx": round(cpu_ms, 4),
-                    "tx_per_s": figures["tx_per_s"],
-                    "latency_ms": figures["latency_ms"],
-                    "peak_rss_mb": figures["peak_rss_mb"],
-                }
-            )
+            runs: list[Figures] = []
+            for _ in range(ground.sizes.rounds):
+                first += n
+                runs.append(await turn.drive(platform, first=first))
+                platform.stop()
+            steps.append({"transactions": held, "filled_s": round(filled_s, 1), **_step(runs)})
     finally:
         ground.seeds.remove(platform)
     return steps
+
+
+def _step(runs: list[Figures]) -> Figures:
+    """The run in the middle by cost, and how far the others were from it."""
+    costs = [one["cpu_ms_per_tx_with_read_back"] + one.get("server_cpu_ms_per_tx", 0.0) for one in runs]
+    middle = runs[sorted(range(len(runs)), key=costs.__getitem__)[len(runs) // 2]]
+    return {
+        "cost_cpu_ms_per_tx": round(median(costs), 4),
+        "cost_min": round(min(costs), 4),
+        "cost_max": round(max(costs), 4),
+        "tx_per_s": middle["tx_per_s"],
+        "latency_ms": middle["latency_ms"],
+        "peak_rss_mb": middle["peak_rss_mb"],
+    }
