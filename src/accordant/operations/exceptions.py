@@ -29,6 +29,7 @@ from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, Database, Writer
 from accordant.kernel.errors import Refused
 from accordant.kernel.priority import Priority, rank
+from accordant.operations.settling import IN_DOUBT, Finding, doubtful, settle
 from accordant.operations.stopped import Stand, open_items, stand_of
 from accordant.operations.verification import DIFFERENT
 from accordant.telemetry.audit import AuditEntry, record
@@ -76,6 +77,23 @@ class Desk:
             )
         return released
 
+    async def settle(self, exception_id: str, *, native_id: str, actor: str) -> int:
+        """Say what a doubtful write came to: the record that was found, or an empty id where there is none.
+
+        Raises Refused when the item is not open, or asks about nothing doubtful (any more).
+        """
+        finding = Finding(native_id=native_id, actor=actor, at_ms=self._parts.clock.now_ms())
+        found = await self._open(exception_table.c.exception_id == exception_id)
+        released, left = await self._again(found, actor, finding=finding) if found else (0, {})
+        if not released:
+            why = left.get(exception_id, "it is not an open exception")
+            raise Refused(
+                f"{exception_id} cannot be settled: {why}",
+                code="exception.not_doubtful",
+                hint=f"see where it stands with `accordant exception show {exception_id}`",
+            )
+        return released
+
     async def release(self, cause_group: str, *, actor: str) -> int:
         """Try every open item of a cause again; returns how many. Raises Refused when any of them had to be left."""
         found = await self._open(exception_table.c.cause_group == cause_group)
@@ -103,7 +121,9 @@ class Desk:
         tenant = self._parts.tenant
         return await self._parts.database.read(lambda connection: open_items(connection, tenant, condition=condition))
 
-    async def _again(self, items: Sequence[ExceptionRow], actor: str) -> tuple[int, dict[str, str]]:
+    async def _again(
+        self, items: Sequence[ExceptionRow], actor: str, *, finding: Finding | None = None
+    ) -> tuple[int, dict[str, str]]:
         """How many were taken up, and why the others were not; what was closed by somebody else is neither."""
         left: dict[str, str] = {}
         released = 0
@@ -117,7 +137,8 @@ class Desk:
             )
             changes = Changes()
             for item in fresh:
-                why_not = self._take_up(changes, item, stand=stand, actor=actor)
+                why_not = _settled(changes, item, stand=stand, finding=finding) if finding else ""
+                why_not = why_not or self._take_up(changes, item, stand=stand, actor=actor)
                 if why_not:
                     left[item.exception_id] = why_not
                     continue
@@ -183,6 +204,15 @@ class Desk:
                 detail=detail,
             ),
         )
+
+
+def _settled(changes: Changes, item: ExceptionRow, *, stand: Stand, finding: Finding) -> str:
+    """Put what a person found into the commit; else the reason why there is nothing to settle."""
+    row, effect = stand.transactions.get(item.transaction_id), doubtful(item, stand.in_the_open)
+    if row is None or row.state != "exception" or effect is None:
+        return f"it asks about no doubtful write ({item.code})" if item.code != IN_DOUBT else "the doubt is over"
+    settle(changes, effect, finding=finding, correlation_id=row.correlation_id)
+    return ""
 
 
 def _corrected(row: TransactionRow, event: EventRow | None, *, flows: Flows) -> TransactionRow:

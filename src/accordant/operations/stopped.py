@@ -36,6 +36,8 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     messages: dict[str, MessageRow]
     confirmed: dict[tuple[str, str], list[EffectRow]]
     """Confirmed effects by transaction and name."""
+    in_the_open: list[EffectRow]
+    """Effects of which nobody can say whether they were applied."""
     corrections: dict[str, EventRow]
     """The newest event about the fact of each transaction that has nothing in any system."""
     ends: dict[str, int]
@@ -81,6 +83,7 @@ def stand_of(connection: Connection, items: Sequence[ExceptionRow], *, parts: tu
         memos=_memos(connection, rows),
         messages=_messages(connection, tenant, ids={item.message_id for item in items if item.message_id}),
         confirmed=confirmed,
+        in_the_open=[one for one in effects if one.state in MAYBE_APPLIED],
         corrections=corrections,
         ends=_ends(connection, {row.lane for row in rows.values()} | {lane_of(one) for one in corrections.values()}),
     )

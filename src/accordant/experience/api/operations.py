@@ -62,6 +62,13 @@ class Released(msgspec.Struct, frozen=True, kw_only=True):
     released: int
 
 
+class SettleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person found in the system: the record, or nothing."""
+
+    found: bool
+    native_id: Text | None = None
+
+
 class ReferenceRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Give a value the meaning of a target."""
 
@@ -125,13 +132,25 @@ async def how_far(state: State) -> ProgressNow:
 async def retry(state: State, request: AnyRequest, *, exception_id: FromPath[str]) -> Released:
     platform: Platform = state["platform"]
     actor = actor_of(request)
-    if not await platform.database.read(lambda connection: _knows_item(connection, exception_id)):
-        raise Refused(
-            f"there is no exception {shown(exception_id)}",
-            code="exception.unknown",
-            hint="list the open ones with `accordant exception list`",
-        )
+    await _require_item(platform, exception_id)
     return Released(released=await platform.desk.retry(exception_id, actor=actor))
+
+
+@post("/v1/exceptions/{exception_id:str}/settle", status_code=200)
+async def settle(state: State, request: AnyRequest, *, exception_id: FromPath[str]) -> Released:
+    platform: Platform = state["platform"]
+    data = await read_body(request, SettleRequest)
+    if data.found != bool(data.native_id):
+        raise Malformed(
+            "found is true with the native_id of the record, or false without one",
+            code="settle.native_id",
+            hint="send the id under which the system holds the record that was found",
+            detail={"pointer": "/native_id"},
+        )
+    await _require_item(platform, exception_id)
+    return Released(
+        released=await platform.desk.settle(exception_id, native_id=data.native_id or "", actor=actor_of(request))
+    )
 
 
 @post("/v1/causes/{group:str}/release", status_code=200)
@@ -201,7 +220,7 @@ def create_app(platform: "Platform", token: str) -> Litestar:
             )
 
     return Litestar(
-        route_handlers=[health, how_far, retry, release, set_reference, replay],
+        route_handlers=[health, how_far, retry, settle, release, set_reference, replay],
         guards=[require_token],
         before_request=refuse_hostile,
         exception_handlers={
@@ -226,6 +245,15 @@ def actor_of(request: AnyRequest) -> str:
             hint="send the name of who commands, as the audit will say it, or leave X-Actor out",
         )
     return actor
+
+
+async def _require_item(platform: "Platform", exception_id: str) -> None:
+    if not await platform.database.read(lambda connection: _knows_item(connection, exception_id)):
+        raise Refused(
+            f"there is no exception {shown(exception_id)}",
+            code="exception.unknown",
+            hint="list the open ones with `accordant exception list`",
+        )
 
 
 def _knows_item(connection: Connection, exception_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""`accordant exception`: what is open, who is asked, and the two ways to let it go on."""
+"""`accordant exception`: what is open, who is asked, and how it is let go on."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from accordant.backbone.rows import ExceptionRow
 from accordant.experience.cli.client import Client, path
 from accordant.experience.cli.grid import Column, print_grid
 from accordant.experience.cli.options import ActorOption, DbOption, JsonOption, StateOption
-from accordant.experience.cli.outcome import WRONG, NotFound
+from accordant.experience.cli.outcome import WRONG, BadInput, NotFound
 from accordant.experience.cli.reading import records
 from accordant.experience.cli.screen import (
     Screen,
@@ -126,6 +126,26 @@ def release(
 def as_json(item: ExceptionRow) -> dict[str, Any]:
     """An item for programs."""
     return {**msgspec.to_builtins(item), "detail": detail_of(item)}
+
+
+@app.command()
+def settle(
+    id: Annotated[str, typer.Argument(help="Id of an exception about a write whose outcome nobody knows.")],
+    found: Annotated[str, typer.Option(help="Native id of the record that you found in the system.")] = "",
+    not_found: Annotated[bool, typer.Option("--not-found", help="You looked, and it is not there.")] = False,
+    actor: ActorOption = "operator",
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what a doubtful write came to, and let it go on: what was found is never sent again."""
+    if bool(found) == not_found:
+        raise BadInput(
+            "say either --found NATIVE_ID or --not-found; look in the system first",
+            code="settle.native_id",
+        )
+    body = {"found": bool(found), **({"native_id": found} if found else {})}
+    released = Client(state, actor=actor).command("POST", path("exceptions", id, "settle"), body=body)
+    _tell_released(released, json=json)
 
 
 def _tell_released(answer: dict[str, Any], *, json: bool) -> None:
