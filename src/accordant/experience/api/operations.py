@@ -142,7 +142,7 @@ async def settle(state: State, request: AnyRequest, *, exception_id: FromPath[st
     data = await read_body(request, SettleRequest)
     if data.found != bool(data.native_id):
         raise Malformed(
-            "found is true with the native_id of the record, or false without one",
+            "native_id does not fit found; expected found: true with the native_id, or found: false without one",
             code="settle.native_id",
             hint="send the id under which the system holds the record that was found",
             detail={"pointer": "/native_id"},
