@@ -124,14 +124,7 @@ async def test_a_sending_that_was_written_down_nowhere_is_looked_for_when_the_ke
     rig.ticking = False
     rig.vendor.plan = {"o": ["crash after"]}
     await rig.start()
-    real = rig.writer._session.write
-
-    def write(batch: Any) -> Any:
-        if any(table is effect_table for changes in batch for table, _ in changes.put_rows):
-            return [NotCommitted("killed before it was durable")] * len(batch)
-        return real(batch)
-
-    rig.writer._session.write = write  # type: ignore[method-assign]
+    _lose_effects(rig)
     await rig.tell("o")
     await rig.until(rig.vendor.crashed.is_set)
     await rig.crash()
@@ -143,6 +136,19 @@ async def test_a_sending_that_was_written_down_nowhere_is_looked_for_when_the_ke
     assert rig.state("o") == "completed"
     assert rig.vendor.times("o") == 1
     assert rig.vendor.lookups == ["o"]
+
+
+async def test_what_a_dead_process_may_have_sent_is_not_refused_before_it_was_looked_for(rigs: Rigs) -> None:
+    """Killed after the vendor applied it and before the row was durable; the next process's sending is refused."""
+    rig = rigs(single(A))
+    rig.vendor.plan = {"o": ["crash after", "no"]}
+    await rig.start()
+    _lose_effects(rig)
+    await rig.tell("o")
+    await rig.crash_and_start()
+    await rig.settled()
+    assert rig.state("o") == "completed"
+    assert rig.vendor.times("o") == 1
 
 
 async def test_what_a_look_up_finds_after_our_own_sending_is_ours(rigs: Rigs) -> None:
@@ -320,3 +326,15 @@ def _nothing() -> Any:
     from accordant.kernel.database import Changes
 
     return Changes()
+
+
+def _lose_effects(rig: Any) -> None:
+    """No row of an effect becomes durable in this life."""
+    real = rig.writer._session.write
+
+    def write(batch: Any) -> Any:
+        if any(table is effect_table for changes in batch for table, _ in changes.put_rows):
+            return [NotCommitted("killed before it was durable")] * len(batch)
+        return real(batch)
+
+    rig.writer._session.write = write

@@ -196,6 +196,9 @@ def test_a_refusal_of_the_first_sending_is_remembered_as_one() -> None:
 def test_a_refusal_of_a_repeat_leaves_the_first_sending_open() -> None:
     for one in all_asked():
         verdict = decisions.refused(one, ambiguous=True)
+        if one.effect_class is D:
+            assert verdict == decisions.Verdict(do=Do.REFUSE, note=REJECTED)
+            continue
         assert verdict.note == UNKNOWN
         assert verdict.do is (Do.LOOK_UP if one.can_look_up else Do.REFUSE)
 

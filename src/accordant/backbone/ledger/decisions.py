@@ -116,7 +116,7 @@ def not_now(state: str, *, ambiguous: bool, tries_left: int, too_long: bool) -> 
 
 def refused(asked: Asked, *, ambiguous: bool) -> Verdict:
     """The vendor said no to this sending; that says nothing about an earlier one, which may have been applied."""
-    if not ambiguous:
+    if not ambiguous or asked.effect_class is EffectClass.ONCE:  # of a single try every sending is written down
         return Verdict(do=Do.REFUSE, note=REJECTED)
     return Verdict(do=Do.LOOK_UP if asked.can_look_up else Do.REFUSE, note=UNKNOWN)
 

@@ -57,6 +57,7 @@ class Ledger:
         self._rng = rng
         self._patience = patience or Patience()
         self._sleep = sleep
+        self._began_ms = clock.now_ms()
         self.in_flight = 0
         """Effects between their sending and their commit."""
 
@@ -154,7 +155,9 @@ class Ledger:
         except Terminal as refusal:
             if isinstance(refusal, Rejected):
                 refusal.detail |= {"system": step.operation.system, "verb": step.operation.verb, "refused": True}
-            verdict = decisions.refused(_asked(step, effect), ambiguous=ambiguous)
+            # What this process did not begin, one that died may have sent before, and written down nowhere.
+            inherited = step.transaction.changed_at_ms <= self._began_ms
+            verdict = decisions.refused(_asked(step, effect), ambiguous=ambiguous or inherited)
             effect = self._note(step, effect, state=verdict.note, problem=refusal)
             if verdict.do is not Do.LOOK_UP:
                 raise
