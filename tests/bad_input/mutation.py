@@ -12,6 +12,9 @@ import msgspec
 from accordant.connector.deliveries import name_of
 from accordant.connector.exchange import Answer
 from accordant.connector.strict_json import decode, encode
+from accordant.governance.problems import File, Problems
+from accordant.governance.reference_files import read_table
+from accordant.governance.strict_yaml import read_yaml
 from accordant.kernel import dates, money
 from accordant.kernel.errors import AccordantError, Malformed, Unverified
 from accordant.wiring import VENDORS
@@ -82,9 +85,9 @@ class Fuzz:
             ("answer", [b'{"records":[' + row + b'],"done":true}', b"[" + EVENT + b"]"], _answer, 150),
             ("signature", [b"t=1795262400,v1=" + b"0" * 64, b"2026-11-21T12:00:00Z"], _signature, 60),
             ("text", texts, _text, 60),
-            ("table", [one[:400] for one in tables], self._table, 24),
-            ("export", deals, self._export, 6),
-            ("yaml", [one[:300] for one in files], self._yaml, 2),
+            ("table", [one[:400] for one in tables], self._table, 60),
+            ("export", deals, self._export, 40),
+            ("yaml", [one[:300] for one in files], self._yaml, 60),
         ]
 
     def run(self, count: int, *, seed: int) -> dict[str, int]:
@@ -121,17 +124,19 @@ class Fuzz:
         return feed
 
     def _table(self, body: bytes) -> object:
-        return self._file(self.estate, "reference/legal_entity.csv", body)
+        path = self.estate.folder / "product.csv"
+        path.write_bytes(body)
+        return read_table(path, File(path.name, Problems()))
 
     def _yaml(self, body: bytes) -> object:
-        return self._file(self.estate, "ownership.yaml", body)
+        path = self.estate.folder / "fuzz.yaml"
+        path.write_bytes(body)
+        found = read_yaml(path, File(path.name, Problems()))
+        return found.plain() if found else None
 
     def _export(self, body: bytes) -> object:
-        return self._file(self.export, "sales_pipeline.csv", body)
-
-    def _file(self, surface: EstateFile | Export, name: str, body: bytes) -> object:
         encoded = base64.b64encode(body).decode()
-        return surface.read(Input(name="fuzz", to=[], code="", file=name, base64=encoded))
+        return self.export.read(Input(name="fuzz", to=[], code="", file="sales_pipeline.csv", base64=encoded))
 
 
 def again(body: bytes) -> None:
