@@ -162,6 +162,7 @@ class Transaction:
                 prior=prior,
                 changed_input_allowed=prior is not None and self._was_repinned(),
                 keeps=keeps,
+                taken_back=undo is not None and self.estate.policies.for_flow(self.row.flow).on_failure == "compensate",
                 seen=self._see,
             )
         )

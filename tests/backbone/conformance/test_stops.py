@@ -4,7 +4,7 @@ from typing import Any
 
 from accordant.kernel.errors import Malformed
 from tests.backbone.conformance.conftest import Rigs
-from tests.backbone.conformance.vendor import A, D, Vendor
+from tests.backbone.conformance.vendor import A, B, D, Vendor
 from tests.backbone.shop import Ordered, Paid, estate
 
 
@@ -102,6 +102,27 @@ async def test_what_was_there_before_is_left_alone(rigs: Rigs) -> None:
     await rig.settled()
     assert rig.state("o") == "compensated"
     assert [one for one, _ in rig.vendor.applied] == ["one", "undo one"]
+
+
+async def test_an_upsert_that_a_killed_process_sent_is_taken_back_too(rigs: Rigs) -> None:
+    """Its repeat finds the record there; that it was ours is known because it was written down before it was sent."""
+
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        await tx.effect("one", vendor.operation("one", B), undo=undoable(vendor, "one"))
+        await tx.effect("three", vendor.operation("three"))
+
+    rig = rigs(steps)
+    rig.estates = {1: estate(on_failure="compensate")}
+    rig.vendor.plan = {"one": ["crash after", "already"], "three": ["no"]}
+    await rig.start()
+    real = rig.writer.post
+    rig.writer.post = lambda changes, *, at: None if at == "effect.posted" else real(changes, at=at)
+    await rig.tell("o")
+    await rig.crash_and_start()
+    await rig.settled()
+    assert rig.state("o") == "compensated"
+    assert [one for one, _ in rig.vendor.applied] == ["one", "undo one"]
+    rig.check()
 
 
 async def test_what_cannot_be_taken_back_is_left_to_a_person(rigs: Rigs) -> None:

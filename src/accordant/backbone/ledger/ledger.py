@@ -142,7 +142,9 @@ class Ledger:
         if only_sign:
             self._audit(changes, step, action="effect.sent", effect=effect)
         # A database that takes nothing now would not remember when a key was first used, hour after hour.
-        if only_sign or not self._writer.is_taking:
+        # And an upsert that finds its record there is ours only if it is known that we may have sent it before.
+        proof = step.taken_back and step.operation.effect_class is EffectClass.UPSERT
+        if only_sign or proof or not self._writer.is_taking:
             await self._writer.commit(changes, at="effect.sent")
         else:
             self._writer.post(changes, at="effect.posted")

@@ -24,5 +24,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """The transaction was edited or re-pinned by a person since."""
     keeps: Keeps | None = None
     """Rows to commit together with the confirmation, such as the crosswalk entry."""
+    taken_back: bool = False
+    """Whether it will be undone when the flow fails, so that it must be known afterwards that it was ours."""
     seen: Callable[[EffectRow], None] = lambda _: None
     """Told of every state the effect goes through, also when carrying it out ends in an error."""
