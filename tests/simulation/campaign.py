@@ -24,7 +24,6 @@ SOMETIMES = (
     "a duplicate delivery was absorbed",
     "a failure was saved under the key",
     "a first sending was refused",
-    "a key had expired",
     "a key was left behind",
     "a lane was held behind an exception",
     "a lie was found by reading back",

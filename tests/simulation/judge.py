@@ -290,9 +290,5 @@ _SEEN_AT_THE_END = {
     ),
     "a key was left behind": "SELECT count(*) FROM audit WHERE action = 'effect.absent'",
     "a promise was broken": "SELECT count(*) FROM exception WHERE code = 'promise.broken'",
-    "a lane was held behind an exception": (
-        "SELECT count(*) FROM business_transaction AS one JOIN business_transaction AS held ON held.lane = one.lane"
-        " WHERE one.turn = 0 AND held.turn = 1 AND held.state = 'exception'"
-    ),
     "a stop was told to the source": "SELECT count(*) FROM effect WHERE name LIKE 'tell %' AND state = 'confirmed'",
 }

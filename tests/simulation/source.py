@@ -54,11 +54,10 @@ class Source:
             self._at(rng.uniform(0, 20), "trial", order=f"t{n}", fields={})
         for n in range(rng.randint(0, 2)):
             self._at(rng.uniform(0, 20), "case", order=f"k{n}", fields={})
-        for n in range(rng.randint(0, 1)):
-            at_s = rng.uniform(0, 10)
-            for level in range(1, rng.randint(2, 5 if self._swarm.has("edits") else 3)):
-                self._at(at_s, "tier", order=f"s{n}", fields={"level": level})
-                at_s += rng.uniform(0.05, 8)
+        at_s = rng.uniform(0, 10)
+        for level in range(1, rng.randint(3, 6)):
+            self._at(at_s, "tier", order="s0", fields={"level": level})
+            at_s += rng.uniform(0.02, 3)
 
     def _at(self, at_s: float, kind: str, *, order: str, fields: dict[str, object]) -> None:
         self._loop.call_later(at_s, self._write, kind, order, fields)

@@ -78,7 +78,7 @@ class Vendors:
         self.lied: dict[tuple[str, str, str], str] = {}
         """What was confirmed and never applied, and the key that was answered."""
         self.refuses: set[str] = set()
-        """Business ids that are refused for good reason until healed."""
+        """Business ids whose bill or order is refused for good reason, until healed."""
         self.ambiguous: dict[str, float] = {}
         """Keys whose last sending got no clear answer, and since when."""
         self.sent: list[tuple[str, str]] = []
@@ -182,7 +182,7 @@ class Vendors:
             return Rejected("not now, says a person in front of the vendor", detail={"system": one.system})
         if saved is not None:
             return saved
-        if one.ask.business_id in self.refuses and not self._swarm.healed:
+        if one.ask.verb in {"bill", "order"} and one.ask.business_id in self.refuses and not self._swarm.healed:
             return Rejected("credit limit", detail={"system": one.system, "vendor_code": "limit", "verb": one.ask.verb})
         if strikes("fails before"):
             return self._doubt(one)
@@ -208,7 +208,6 @@ class Vendors:
         saved, at_s = self._saved[one.key]
         if self._loop.time() - at_s < KEY_LIFE_S:
             return saved
-        self._reached("a key had expired")
         return None
 
     def _doubt(self, one: Sending) -> Unknown:

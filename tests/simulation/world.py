@@ -37,6 +37,10 @@ SELECT count(*) FROM effect AS one WHERE state = 'confirmed' AND checked = '' AN
   AND open.state IN ('sent', 'unknown'))
 """
 """What may be written again at any moment is not read back before that is settled."""
+_HELD_UP = """
+SELECT 1 FROM business_transaction AS one JOIN business_transaction AS held ON held.lane = one.lane
+WHERE one.turn = 0 AND held.turn = 1 AND held.state = 'exception'
+"""
 _STANDING = "SELECT flow, subject, state, waiting_for, turn, due_rank, wake_at_ms FROM business_transaction"
 
 
@@ -113,6 +117,8 @@ class World:
         others = [self._disturb(), self._operate()]
         await asyncio.gather(*others)
         self.note("healed")
+        if self.ask(_HELD_UP):
+            self.reach("a lane was held behind an exception")
         self.swarm.healed = True
         self._healed_s = self.loop.time()
         disk.full = False
@@ -262,7 +268,8 @@ class World:
         if life is not None and life.is_over:
             raise Killed
         self.note(place)
-        if life is not None and self.swarm.has("crash at a boundary") and self._chance.random() < 1 / 250:
+        odds = 1 / 60 if place.startswith("effect.") else 1 / 300
+        if life is not None and self.swarm.has("crash at a boundary") and self._chance.random() < odds:
             if place == "database.commit:after":
                 self.reach("killed between a commit and its answer")
             self._kill(place)
