@@ -177,7 +177,7 @@ class Books:
         assert newest is not None
         acted_on = f"{fact['product']} {fact['amount']}"
         codes = {one.code for one in open_items(tables, row.transaction_id)}
-        if row.state != "waiting" and self._clerk.must_complete(name, acted_on):
+        if row.state != "waiting" and self._clerk.must_complete(name, acted_on, told_at_ms=event.at_ms):
             assert row.state == "completed", f"order {name} is {row.state} ({sorted(codes)}), the clerk has it done"
         self._stands_once_or_not_at_all(row, amount_minor=fact["amount"])
         asked = [

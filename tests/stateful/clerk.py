@@ -18,7 +18,6 @@ class Clerk:
     """Every true version of each source record, oldest first."""
     acknowledged: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """Stream, delivery id and hash of the body → what it was, for everything that was answered with 2xx."""
-    paid: set[str] = field(default_factory=set)
     may_be_taken_back: bool = False
     """An estate that compensates was in force at some time."""
     meanings_changed: bool = False
@@ -37,10 +36,14 @@ class Clerk:
     def acknowledge(self, stream: str, delivery_id: str, *, body: bytes, what: str) -> None:
         self.acknowledged[stream, delivery_id, content_hash(body)] = what
 
-    def must_complete(self, order: str, content: str) -> bool:
-        """Whether nothing that happened to the order is a reason for another end."""
+    def must_complete(self, order: str, content: str, *, told_at_ms: int) -> bool:
+        """Whether nothing that happened to the order is a reason for another end.
+
+        A payment older than the version of the order that was told first may be for something else: a person is asked.
+        """
         product = content.partition(" ")[0]
-        unpaid = product == PREPAID and order not in self.paid
+        payment = self.newest("payment", order)
+        unpaid = product == PREPAID and (payment is None or payment.at_ms < told_at_ms)
         return not (unpaid or product == NOTED or self.may_be_taken_back or self.meanings_changed)
 
 

@@ -66,8 +66,7 @@ class PlatformMachine(RuleBasedStateMachine):
     @rule(order=_orders)
     def pay(self, order: str) -> None:
         known = self.world.clerk.newest("order", order)
-        if known is not None and order not in self.world.clerk.paid:
-            self.world.clerk.paid.add(order)
+        if known is not None and self.world.clerk.newest("payment", order) is None:
             self.world.edit("payment", order, customer=ORDERS[order], content="paid", dropped=False)
 
     @precondition(alive)
@@ -167,7 +166,7 @@ class PlatformMachine(RuleBasedStateMachine):
     def restart(self, again: int | None) -> None:
         self.world.start(dies_again_in=again)
 
-    # --- people ---
+    # --- people; of two at once one acts: an item is never closed more often than it was opened (see Books.always) ---
 
     @precondition(alive)
     @rule(which=_which, people=st.sampled_from([1, 1, 2]))
@@ -176,8 +175,7 @@ class PlatformMachine(RuleBasedStateMachine):
         if items:
             name = items[which % len(items)].exception_id
             desk = self.world.platform.desk
-            answers = self.world.operate(*[lambda n=n: desk.retry(name, actor=f"ops {n}") for n in range(people)])
-            assert sum(isinstance(one, int) for one in answers) <= 1, "two operators retried one item"
+            self.world.operate(*[lambda n=n: desk.retry(name, actor=f"ops {n}") for n in range(people)])
 
     @precondition(alive)
     @rule(which=_which, people=st.sampled_from([1, 1, 2]))
@@ -186,8 +184,7 @@ class PlatformMachine(RuleBasedStateMachine):
         if items:
             cause = items[which % len(items)].cause_group
             desk = self.world.platform.desk
-            answers = self.world.operate(*[lambda n=n: desk.release(cause, actor=f"ops {n}") for n in range(people)])
-            assert sum(isinstance(one, int) for one in answers) <= 1, "two operators released one cause"
+            self.world.operate(*[lambda n=n: desk.release(cause, actor=f"ops {n}") for n in range(people)])
 
     @precondition(alive)
     @rule(which=_which, kind=st.sampled_from(["inbox", "transaction"]), people=st.sampled_from([1, 1, 2]))

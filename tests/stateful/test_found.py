@@ -43,7 +43,6 @@ def test_a_payment_counts_though_the_clock_was_set_back_before_it_came(world: Wo
     world.deliver(world.on_the_way[0])
     world.work(1)
     world.time.skew_s = -24 * HOUR
-    world.clerk.paid.add("o1")
     world.edit("payment", "o1", customer="ann", content="paid", dropped=False)
     world.deliver(world.on_the_way[0])
     rests_well(world)
@@ -74,7 +73,6 @@ def test_a_key_is_old_also_when_the_clock_says_otherwise(world: World) -> None:
 
 def test_a_payment_that_overtakes_its_order_counts(world: World) -> None:
     world.edit("order", "o1", customer="ann", content="prepaid 100", dropped=False)
-    world.clerk.paid.add("o1")
     world.edit("payment", "o1", customer="ann", content="paid", dropped=False)
     for one in reversed(list(world.on_the_way)):
         world.deliver(one)

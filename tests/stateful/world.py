@@ -14,7 +14,7 @@ from tests.stateful.clerk import Clerk
 from tests.stateful.loop import START_MS, VirtualLoop, WorldTime
 from tests.stateful.platform import Platform
 
-LEFT_ALONE = {"order.corrected", "effect.in_doubt", "promise.broken"}
+LEFT_ALONE = {"order.corrected", "effect.in_doubt"}
 """What trying again cannot mend."""
 
 
@@ -155,6 +155,7 @@ class World:
         self.poll()
         words = FIRST_WORDS | {UNKNOWN, "platnium"}
         self.decide(known=words, on_failure="hold", meanings={})
+        self.settle()
         self.settle()
         self._release(self._open_causes())
         for _ in range(3):
