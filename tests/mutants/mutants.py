@@ -26,7 +26,7 @@ class Mutant:
     seed: int = 0
     """Tried first; another is searched for where the product's course has changed since."""
     drill: str = "world"
-    """`world`: simulated worlds; `verify`: the whole platform on this machine; `trace`: its system calls."""
+    """`world`: simulated worlds; `clerk`: the clerk's books; `verify`: the whole platform; `trace`: system calls."""
 
 
 MUTANTS = (
@@ -83,12 +83,13 @@ MUTANTS = (
     ),
     Mutant(
         "takes back what was there before",
-        "orphan",
+        "taken back",
         (
             Change(
                 DRIVER, "            if one.own:\n                await tx.undo(one)", "            await tx.undo(one)"
             ),
         ),
+        drill="clerk",
     ),
     Mutant(
         "retries class D",

@@ -16,6 +16,7 @@ from tests.mutants.planting import Change, NotPlanted, changed
 
 ROOT = Path(__file__).resolve().parents[2]
 WORLDS = [one for one in MUTANTS if one.drill == "world"]
+CLERKS = [one for one in MUTANTS if one.drill == "clerk"]
 PLATFORMS = [one for one in MUTANTS if one.drill == "verify"]
 TRACED = [one for one in MUTANTS if one.drill == "trace"]
 VERIFY = ("-m", "accordant.experience.cli.main", "verify", "--seconds", "4", "--seed", "3", "--json")
@@ -75,6 +76,24 @@ def test_its_rule_finds_it_in_a_simulated_world(mutant: Mutant) -> None:
     told = json.loads(played.stdout)
     assert told["seed"] is not None, f"no seed shows it by {mutant.rule!r}; other rules said {told['others']}"
     _caught(mutant, {"seed": told["seed"], "finding": told["finding"]})
+
+
+@pytest.mark.parametrize("mutant", CLERKS, ids=_id)
+def test_its_rule_finds_it_in_the_books_of_the_clerk(mutant: Mutant) -> None:
+    node = "tests/stateful/test_found.py::test_what_somebody_else_had_written_is_never_taken_back"
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", node],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=_environment(mutant.name),
+        timeout=120,
+    )
+    said = [line for line in ran.stdout.splitlines() if line.startswith("E ") and mutant.rule in line]
+    assert ran.returncode == 1, ran.stdout[-2000:]
+    assert said, ran.stdout[-2000:]
+    _caught(mutant, {"finding": said[0].strip("E ")})
 
 
 @pytest.mark.campaign

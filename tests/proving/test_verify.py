@@ -122,7 +122,9 @@ def test_a_planted_violation_is_named(played: Played, spoil: Callable[[History],
 
 def lied_about(history: History) -> History:
     """The books confirmed the change of an order and left it out; the read-back found that, and somebody owns it."""
-    line = next(one for one in history.applied if (one.kind, one.change) == ("order", "update"))
+    amended = {one.business_id for one in history.records.effects if one.name == "amend order" and one.own}
+    updates = (one for one in history.applied if (one.kind, one.change) == ("order", "update"))
+    line = next(one for one in updates if one.business_id in amended)
     before = next(one for one in history.applied if one.business_id == line.business_id and one.change == "create")
     held = {role: {kind: list(many) for kind, many in kinds.items()} for role, kinds in history.held.items()}
     held["erp"]["order"] = [
@@ -130,7 +132,7 @@ def lied_about(history: History) -> History:
         for one in held["erp"]["order"]
     ]
     changed = [one for one in history.records.effects if one.business_id == line.business_id and one.own]
-    (effect,) = [one for one in changed if one.name == "amend order"]
+    effect = next(one for one in changed if one.name == "amend order")
     effects = [msgspec.structs.replace(one, checked="different") if one is effect else one for one in changed]
     others = [one for one in history.records.effects if one not in changed]
     (row,) = [one for one in history.records.transactions if one.transaction_id == effect.transaction_id]

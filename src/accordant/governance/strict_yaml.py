@@ -86,7 +86,8 @@ def _is_plain_form(text: str, file: File) -> bool:
     """Look at the events, which cost no more than the text is long, before anything is built from them."""
     deep = _BRACKETS.search(text)
     if deep is not None:  # the parser looks far ahead in such a text, at every bracket
-        file.problem((1, 1), "yaml.too_deep", what="nested too deeply", expected="few levels", fix="flatten it")
+        at = text.count("\n", 0, deep.start()) + 1, deep.start() - text.rfind("\n", 0, deep.start())
+        file.problem(at, "yaml.too_deep", what="nested too deeply", expected="few levels", fix="flatten it")
         return False
     depth = 0
     for event in _yaml().parse(io.StringIO(text)):
