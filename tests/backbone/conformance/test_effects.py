@@ -151,6 +151,29 @@ async def test_what_a_dead_process_may_have_sent_is_not_refused_before_it_was_lo
     assert rig.vendor.times("o") == 1
 
 
+async def test_a_doubt_that_the_database_did_not_take_down_is_not_forgotten(rigs: Rigs) -> None:
+    """Applied, but neither the sending nor the outcome was stored; the next drive's sending is refused."""
+    rig = rigs(single(A))
+    rig.vendor.plan = {"o": ["fine", "no"]}
+    await rig.start()
+    real = rig.writer._session.write
+    refused: list[int] = []
+
+    def write(batch: Any) -> Any:
+        if any(table is effect_table for changes in batch for table, _ in changes.put_rows) and len(refused) < 2:
+            refused.append(1)
+            return [NotCommitted("the disk is full")] * len(batch)
+        return real(batch)
+
+    rig.writer._session.write = write  # type: ignore[method-assign]
+    rig.clock.advance(1)
+    await rig.tell("o")
+    await rig.settled()
+    assert refused
+    assert rig.state("o") == "completed"
+    assert rig.vendor.times("o") == 1
+
+
 async def test_what_a_look_up_finds_after_our_own_sending_is_ours(rigs: Rigs) -> None:
     rig = rigs(single(C))
     rig.vendor.plan = {"o": ["timeout after"]}

@@ -15,6 +15,7 @@ import msgspec
 from accordant.backbone.ledger import decisions, entries, stops
 from accordant.backbone.ledger.decisions import Asked, Do, Known
 from accordant.backbone.ledger.step import Step
+from accordant.backbone.ledger.unwritten import Unwritten
 from accordant.backbone.rows import EffectRow, effect_table
 from accordant.canonical.operation import Applied, Attempt, EffectClass
 from accordant.kernel.clock import Clock
@@ -58,6 +59,7 @@ class Ledger:
         self._patience = patience or Patience()
         self._sleep = sleep
         self._began_ms = clock.now_ms()
+        self._unwritten = Unwritten()
         self.in_flight = 0
         """Effects between their sending and their commit."""
 
@@ -66,7 +68,8 @@ class Ledger:
 
         Raises Retryable (wait for the vendor), Terminal (refused, or in doubt for class D), NonDeterministic.
         """
-        effect, ambiguous = self._begin(step)
+        prior = self._unwritten.or_prior(step.prior, row=step.transaction, name=step.name)
+        effect, ambiguous = self._begin(msgspec.structs.replace(step, prior=prior))
         if effect.state == entries.CONFIRMED:
             return effect
         self.in_flight += 1
@@ -135,7 +138,7 @@ class Ledger:
     async def _announce(self, step: Step, effect: EffectRow) -> EffectRow:
         """Record that it is about to be sent."""
         effect = entries.sent(effect, at_ms=self._clock.now_ms())
-        step.seen(effect)
+        self._see(step, effect)
         changes = Changes()
         changes.put(effect_table, effect)
         only_sign = step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE)
@@ -183,7 +186,6 @@ class Ledger:
 
     async def _remember(self, step: Step, effect: EffectRow, *, problem: AccordantError | None) -> EffectRow:
         """Confirmed, where the system holds what we have no record of having sent."""
-        del problem  # nothing is known of an earlier sending
         found = await self._find(step, effect)
         return effect if found is None else await self._confirm(step, effect, applied=found)
 
@@ -199,7 +201,7 @@ class Ledger:
             changes.add(table, row)
         self._audit(changes, step, action="effect.confirmed", effect=effect)
         await self._writer.commit(changes, at="effect.confirm")
-        step.seen(effect)
+        self._see(step, effect)
         return effect
 
     async def _settle(self, step: Step, effect: EffectRow, *, problem: AccordantError | None) -> EffectRow:
@@ -235,20 +237,24 @@ class Ledger:
         changes.put(effect_table, following)
         self._audit(changes, step, action="effect.absent", effect=effect)
         await self._writer.commit(changes, at="effect.absent")
-        step.seen(following)
+        self._see(step, following)
         return following
 
     def _note(self, step: Step, effect: EffectRow, *, state: str | None, problem: AccordantError) -> EffectRow:
         if state is None:
             return effect
         effect = entries.failed(effect, state, problem=problem)
-        step.seen(effect)
+        self._see(step, effect)
         changes = Changes()
         changes.put(effect_table, effect)
         if state != entries.INTENDED:
             self._audit(changes, step, action=f"effect.{state}", effect=effect, problem=problem)
         self._writer.post(changes, at="effect.note")
         return effect
+
+    def _see(self, step: Step, effect: EffectRow) -> None:
+        self._unwritten.see(effect)
+        step.seen(effect)
 
     def _audit(
         self, changes: Changes, step: Step, *, action: str, effect: EffectRow, problem: AccordantError | None = None
