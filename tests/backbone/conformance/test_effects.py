@@ -151,6 +151,26 @@ async def test_what_a_dead_process_may_have_sent_is_not_refused_before_it_was_lo
     assert rig.vendor.times("o") == 1
 
 
+async def test_what_could_not_be_written_down_was_not_sent_and_leaves_no_doubt(rigs: Rigs) -> None:
+    rig = rigs(single(D))
+    await rig.start()
+    real = rig.writer._session.write
+    refused: list[int] = []
+
+    def write(batch: Any) -> Any:
+        if any(table is effect_table for changes in batch for table, _ in changes.put_rows) and not refused:
+            refused.append(1)
+            return [NotCommitted("the disk is full")] * len(batch)
+        return real(batch)
+
+    rig.writer._session.write = write  # type: ignore[method-assign]
+    await rig.tell("o")
+    await rig.settled()
+    assert refused
+    assert rig.state("o") == "completed"
+    assert rig.vendor.times("o") == 1
+
+
 async def test_a_doubt_that_the_database_did_not_take_down_is_not_forgotten(rigs: Rigs) -> None:
     """Applied, but neither the sending nor the outcome was stored; the next drive's sending is refused."""
     rig = rigs(single(A))

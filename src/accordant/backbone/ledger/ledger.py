@@ -138,19 +138,19 @@ class Ledger:
     async def _announce(self, step: Step, effect: EffectRow) -> EffectRow:
         """Record that it is about to be sent."""
         effect = entries.sent(effect, at_ms=self._clock.now_ms())
-        self._see(step, effect)
+        step.seen(effect)
         changes = Changes()
         changes.put(effect_table, effect)
-        only_sign = step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE)
-        if only_sign:
+        effect_class = step.operation.effect_class
+        if only_sign := effect_class in (EffectClass.LOOKUP, EffectClass.ONCE):
             self._audit(changes, step, action="effect.sent", effect=effect)
         # A database that takes nothing now would not remember when a key was first used, hour after hour.
         # And an upsert that finds its record there is ours only if it is known that we may have sent it before.
-        proof = step.taken_back and step.operation.effect_class is EffectClass.UPSERT
-        if only_sign or proof or not self._writer.is_taking:
+        if only_sign or (step.taken_back and effect_class is EffectClass.UPSERT) or not self._writer.is_taking:
             await self._writer.commit(changes, at="effect.sent")
         else:
             self._writer.post(changes, at="effect.posted")
+        self._unwritten.see(effect)
         return effect
 
     async def _send(self, step: Step, effect: EffectRow, *, ambiguous: bool) -> EffectRow:
