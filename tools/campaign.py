@@ -65,8 +65,10 @@ def tests(folder: str) -> Part:
     def run(extra: Path, budget_s: float) -> Outcome:
         if not where.is_dir():
             return Outcome(state="absent", said=f"{where} does not exist")
-        with tempfile.NamedTemporaryFile(suffix=".xml") as told:
-            options = ["-m", "campaign", "--timeout", "0", "-q", "-p", "no:cacheprovider", f"--junitxml={told.name}"]
+        # Each part has a folder of its own: pytest closes the usual one to everybody else, PostgreSQL among them.
+        with tempfile.TemporaryDirectory() as apart, tempfile.NamedTemporaryFile(suffix=".xml") as told:
+            own = ["-p", "no:cacheprovider", f"--basetemp={apart}/tests", f"--junitxml={told.name}"]
+            options = ["-m", "campaign", "--timeout", "0", "-q", *own]
             command = [sys.executable, "-m", "pytest", str(where), *options]
             code, said = _call(command, budget_s, {RESULTS_VARIABLE: str(extra)})
             if code == NO_TESTS_COLLECTED:

@@ -203,8 +203,8 @@ MUTANTS = (
         (
             Change(
                 LEDGER,
-                "only_sign = step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE)",
-                "only_sign = False",
+                "if only_sign := effect_class in (EffectClass.LOOKUP, EffectClass.ONCE):",
+                "if only_sign := False:",
             ),
         ),
         seed=70,

@@ -79,10 +79,12 @@ def test_its_rule_finds_it_in_a_simulated_world(mutant: Mutant) -> None:
 
 
 @pytest.mark.parametrize("mutant", CLERKS, ids=_id)
-def test_its_rule_finds_it_in_the_books_of_the_clerk(mutant: Mutant) -> None:
+def test_its_rule_finds_it_in_the_books_of_the_clerk(mutant: Mutant, tmp_path: Path) -> None:
+    # A folder of its own: pytest closes the usual one to others, and this session's PostgreSQL is such another.
+    own = f"--basetemp={tmp_path / 'inner'}"
     node = "tests/stateful/test_found.py::test_what_somebody_else_had_written_is_never_taken_back"
     ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", node],
+        [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", own, node],
         check=False,
         capture_output=True,
         text=True,
