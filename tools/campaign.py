@@ -35,7 +35,7 @@ STATE = ROOT / ".accordant" / "campaign"
 REPORT = ROOT / "docs" / "reliability"
 DRILLS_MIN = {"transactions-sqlite": 20, "transactions-postgresql": 20}
 """Budgets of the drills, in minutes: 10,000 transactions and 300 kills of the whole process each."""
-TESTS_MIN = {"kills": 20, "faults": 15, "simulation": 10, "mutants": 10, "stateful": 8, "bad_input": 7} | {
+TESTS_MIN = {"kills": 20, "faults": 15, "simulation": 25, "mutants": 10, "stateful": 8, "bad_input": 7} | {
     "ambiguity": 5,
     "backbone": 5,
 }
