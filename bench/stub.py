@@ -6,6 +6,7 @@ python -m bench.stub PORT
 import asyncio
 import sys
 from time import process_time, time
+from typing import cast
 
 import msgspec
 import uvloop
@@ -123,7 +124,7 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from hashlib import sha256
+from typing import cast
 
 import uvloop
 
@@ -65,7 +66,7 @@ class Sender(asyncio.Protocol):
         self._got = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._got += data

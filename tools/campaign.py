@@ -119,7 +119,7 @@ def _counted(junit: Path) -> dict[str, int]:
 def inside(name: str, into: Path) -> int:
     """One drill in this process: 10,000 transactions and 300 kills, judged."""
     from accordant.proving.report import figures
-    from accordant.proving.verification import Wish, verify
+    from accordant.proving.suite import Wish, verify
 
     with ExitStack() as stack:
         url = _server(stack) if name == "transactions-postgresql" else None

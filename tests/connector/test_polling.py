@@ -281,7 +281,7 @@ async def test_a_stop_lets_rows_be_kept_first() -> None:
         await asyncio.sleep(0.05)
         await keep(rows)
 
-    inbox.keep = slowly  # type: ignore[method-assign]
+    inbox.keep = slowly
     running = asyncio.create_task(inbox.poller(source.stream()).run(stop))
     await keeping.wait()
     stop.set()

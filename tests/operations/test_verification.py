@@ -148,7 +148,7 @@ async def test_what_was_late_is_verified_at_the_second_look(bench: Bench) -> Non
 async def test_a_clock_that_is_set_back_puts_nothing_off_for_long(bench: Bench, clock: ManualClock) -> None:
     await bench.confirmed()
     await bench.verifier.step("billing")
-    clock.now_ms = lambda: 1_000  # type: ignore[method-assign]
+    clock.now_ms = lambda: 1_000
     clock.advance(2.0)
     assert await bench.verifier.step("billing") == 1
 
@@ -296,7 +296,7 @@ async def test_one_kind_that_cannot_be_read_does_not_hold_up_the_next(bench: Ben
             raise Unavailable("not now")
         return await original(kind, refs)
 
-    bench.billing.read_back = only_b  # type: ignore[method-assign]
+    bench.billing.read_back = only_b
     with pytest.raises(Unavailable):
         await bench.verifier.step("billing")
     assert bench.checked()["1", "later"] == "verified"

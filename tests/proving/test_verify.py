@@ -20,7 +20,7 @@ from accordant.proving.checker import RULES, judge
 from accordant.proving.checker.history import Finding, History, Verdict
 from accordant.proving.drill import Drill, Drilled, Plan
 from accordant.proving.report import Result, conclude, figures
-from accordant.proving.verification import Verified, Wish
+from accordant.proving.suite import Verified, Wish
 from accordant.proving.warm import Host, Order
 
 pytestmark = pytest.mark.kills

@@ -61,7 +61,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         """How long work handed to a thread takes."""
         self.crashes: list[str] = []
         """What escaped from callbacks."""
-        super().__init__(_NoSelector())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        super().__init__(_NoSelector())  # pyright: ignore[reportArgumentType]
         self.set_exception_handler(self._escaped)
 
     def time(self) -> float:
@@ -114,11 +114,11 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
             self.crashes.append(f"{context.get('message')}: {context.get('exception')!r}")
 
     def _run_once(self) -> None:
-        ready: Any = self._ready  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
-        scheduled: Any = self._scheduled  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+        ready: Any = self._ready  # pyright: ignore[reportAttributeAccessIssue]
+        scheduled: Any = self._scheduled  # pyright: ignore[reportAttributeAccessIssue]
         while scheduled and (scheduled[0]._cancelled or _is_dead(scheduled[0])):
             heapq.heappop(scheduled)._scheduled = False
-        if not ready and not self._stopping:  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+        if not ready and not self._stopping:  # pyright: ignore[reportAttributeAccessIssue]
             if not scheduled:
                 raise Deadlock(f"at {self._now:.3f} s nothing is ready and nothing is scheduled")
             self._now = max(self._now, scheduled[0]._when)

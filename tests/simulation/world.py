@@ -322,7 +322,7 @@ class World:
         everything = [task for life in self._lives for task in life.tasks] + list(asyncio.all_tasks(self.loop))
         for task in everything:
             if not task.done():
-                task._log_destroy_pending = False  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+                task._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue]
                 with contextlib.suppress(BaseException):
                     _nobody().run(task.get_coro().close)
 

@@ -6,10 +6,9 @@ compares what every system applied with what had to happen.
 """
 
 import asyncio
-import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +118,22 @@ class Drill:
 
     async def _disturb(self) -> float:
         began_s = self._clock.monotonic_s()
-        async with contextlib.AsyncExitStack() as stack:
-            for work in (self._look(), self._sell(), self._spoil(), self._deliveries.run()):
-                stack.enter_context(_background(work))
+        beside = [asyncio.ensure_future(one) for one in self._beside()]
+        try:
             await self.lives.trace_over()
             while not self._has_enough(self._clock.monotonic_s() - began_s):
                 await self.lives.next(look=self._read, longer=self._longer())
+                _require_going(beside)
+            _require_going(beside)
+        finally:
+            for one in beside:
+                one.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
         return self._clock.monotonic_s() - began_s
+
+    def _beside(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """What goes on while one life follows the other."""
+        return self._look(), self._sell(), self._spoil(), self._deliveries.run()
 
     def _has_enough(self, elapsed_s: float) -> bool:
         plan = self.plan
@@ -249,13 +257,8 @@ class Drill:
         self._database.close()
 
 
-@contextlib.contextmanager
-def _background(work: Any) -> Generator[None]:
-    """Run it beside; its failure is raised when the block ends."""
-    task: asyncio.Task[None] = asyncio.ensure_future(work)
-    try:
-        yield
-    finally:
-        if task.done() and not task.cancelled():
-            task.result()
-        task.cancel()
+def _require_going(beside: Sequence[asyncio.Future[None]]) -> None:
+    """Raises what ended one of them: a drill that sells or disturbs no more would go on for ever, or prove little."""
+    for one in beside:
+        if one.done():
+            one.result()

@@ -163,7 +163,7 @@ async def test_what_could_not_be_written_down_was_not_sent_and_leaves_no_doubt(r
             return [NotCommitted("the disk is full")] * len(batch)
         return real(batch)
 
-    rig.writer._session.write = write  # type: ignore[method-assign]
+    rig.writer._session.write = write
     await rig.tell("o")
     await rig.settled()
     assert refused
@@ -185,7 +185,7 @@ async def test_a_doubt_that_the_database_did_not_take_down_is_not_forgotten(rigs
             return [NotCommitted("the disk is full")] * len(batch)
         return real(batch)
 
-    rig.writer._session.write = write  # type: ignore[method-assign]
+    rig.writer._session.write = write
     rig.clock.advance(1)
     await rig.tell("o")
     await rig.settled()
@@ -251,7 +251,7 @@ async def test_a_database_that_refuses_the_outcome_causes_no_second_sending(rigs
             return [NotCommitted("the disk is full")] * len(batch)
         return real(batch)
 
-    rig.writer._session.write = write  # type: ignore[method-assign]
+    rig.writer._session.write = write
     await rig.tell("o")
     await rig.settled()
     assert refused

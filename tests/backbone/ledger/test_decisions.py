@@ -72,10 +72,6 @@ def test_how_a_drive_begins(state: str, do: Do, *, same: bool, change: bool) -> 
         assert decisions.begin(known(state), asked(effect_class, same=same, change=change)) is do
 
 
-def test_what_was_never_asked_for_is_written_down_first() -> None:
-    assert {decisions.begin(None, one) for one in all_asked()} == {Do.INTEND}
-
-
 def test_what_may_have_been_applied_is_never_sent_before_it_is_settled() -> None:
     for state, one in product(sorted(MAYBE_APPLIED), all_asked()):
         assert decisions.begin(known(state), one) in {Do.SETTLE, Do.REFUSE_PAYLOAD}

@@ -19,7 +19,6 @@ class Do(StrEnum):
 
     RETURN = "return what is confirmed"
     SEND = "send"
-    INTEND = "write it down for the first time, then send"
     SETTLE = "find out what became of an earlier sending"
     LOOK_UP = "wait until the index has settled, then look up"
     NEXT_VERSION = "go on under a new key"
@@ -60,10 +59,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The state to note; None leaves the row as it is."""
 
 
-def begin(known: Known | None, asked: Asked) -> Do:
-    """How a drive begins with an effect: RETURN, SEND, INTEND, SETTLE, NEXT_VERSION or one of the refusals."""
-    if known is None:
-        return Do.INTEND
+def begin(known: Known, asked: Asked) -> Do:
+    """How a drive goes on with an effect that is known: RETURN, SEND, SETTLE, NEXT_VERSION or one of the refusals."""
     if not asked.same_input and (known.state == CONFIRMED or not asked.may_change):
         return Do.REFUSE_PAYLOAD
     if known.state == CONFIRMED:

@@ -19,8 +19,8 @@ from accordant.kernel.clock import SystemClock
 from accordant.kernel.errors import AccordantError
 from accordant.proving.drill import Look
 from accordant.proving.report import Result, figures
-from accordant.proving.verification import Verified, Wish
-from accordant.proving.verification import verify as verify_promises
+from accordant.proving.suite import Verified, Wish
+from accordant.proving.suite import verify as verify_promises
 
 COULD_NOT_RUN = 3
 _SECONDS_MIN = 1.0
