@@ -1,4 +1,4 @@
-"""A vendor that keeps a ledger and answers doubtfully once, in every way an answer can be doubtful."""
+"""A vendor that keeps a ledger and answers doubtfully at its first sendings, in every way an answer can be doubtful."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -40,13 +40,13 @@ _SEEN_AFTER_S = {Doubt.NOT_FOUND: SETTLE_S, Doubt.LAG: SETTLE_S / 2}
 class DoubtfulVendor:
     """Applies by its class: a key it remembers, an upsert, or whatever comes."""
 
-    def __init__(self, doubt: Doubt, clock: ManualClock) -> None:
+    def __init__(self, doubts: Sequence[Doubt], clock: ManualClock) -> None:
         self.ledger: list[str] = []
         """Business id of every write that was applied."""
         self.sent: list[tuple[str, str]] = []
-        self._doubt = doubt
+        self._doubts = doubts
         self._clock = clock
-        self._applied_at_s: dict[str, float] = {}
+        self._seen_at_s: dict[str, float] = {}
         self._saved: dict[str, tuple[float, Exception | None]] = {}
 
     def operation(self, business_id: str, effect_class: EffectClass) -> Operation:
@@ -75,39 +75,41 @@ class DoubtfulVendor:
         return {ref.native_id: {"id": ref.business_id} for ref in refs if ref.business_id in self.ledger}
 
     def _send(self, business_id: str, key: str, effect_class: EffectClass) -> Applied:
-        first = not any(one == business_id for one, _ in self.sent)
+        sendings = sum(one == business_id for one, _ in self.sent)
+        doubt = self._doubts[sendings] if sendings < len(self._doubts) else None
         self.sent.append((business_id, key))
-        if first and self._doubt is Doubt.LIE:
+        if doubt is Doubt.LIE:
             return _answer(business_id)
-        self._apply(business_id, key, effect_class)
-        if first and self._doubt not in {Doubt.LIE, Doubt.TWICE}:
-            raise self._no_answer(key)
-        return _answer(business_id)
+        self._apply(business_id, key, effect_class, hidden_s=_SEEN_AFTER_S.get(doubt, 0.0) if doubt else 0.0)
+        if doubt in {None, Doubt.TWICE}:
+            return _answer(business_id)
+        raise self._no_answer(key, doubt)
 
-    def _apply(self, business_id: str, key: str, effect_class: EffectClass) -> None:
+    def _apply(self, business_id: str, key: str, effect_class: EffectClass, *, hidden_s: float) -> None:
         at_s, saved = self._saved.get(key, (0.0, None))
-        is_known = key in self._saved and self._clock.now_ms() / 1000 - at_s < KEY_LIFE_S
+        is_known = key in self._saved and self._now_s() - at_s < KEY_LIFE_S
         if effect_class is EffectClass.NATIVE_KEY and is_known:
             if saved is not None:
                 raise saved
             return
-        self._saved[key] = self._clock.now_ms() / 1000, None
+        self._saved[key] = self._now_s(), None
         if effect_class is not EffectClass.UPSERT or business_id not in self.ledger:
             self.ledger.append(business_id)
-            self._applied_at_s.setdefault(business_id, self._clock.now_ms() / 1000)
+            self._seen_at_s.setdefault(business_id, self._now_s() + hidden_s)
 
-    def _no_answer(self, key: str) -> Exception:
-        if self._doubt is Doubt.SAVED_ERROR:
+    def _no_answer(self, key: str, doubt: Doubt) -> Exception:
+        if doubt is Doubt.SAVED_ERROR:
             again = Unknown("500, for ever", code="vendor.replayed_failure")
-            self._saved[key] = self._clock.now_ms() / 1000, again
-        if self._doubt is Doubt.KEY_EXPIRED:  # an outage of the vendor, longer than its memory
+            self._saved[key] = self._now_s(), again
+        if doubt is Doubt.KEY_EXPIRED:  # an outage of the vendor, longer than its memory
             self._clock.advance(KEY_LIFE_S + 1)
-        return Unknown(_NO_ANSWER.get(self._doubt, "did not answer"))
+        return Unknown(_NO_ANSWER.get(doubt, "did not answer"))
 
     def _is_seen(self, business_id: str) -> bool:
-        at_s = self._applied_at_s.get(business_id)
-        hidden_s = _SEEN_AFTER_S.get(self._doubt, 0.0)
-        return at_s is not None and self._clock.now_ms() / 1000 >= at_s + hidden_s
+        return business_id in self._seen_at_s and self._now_s() >= self._seen_at_s[business_id]
+
+    def _now_s(self) -> float:
+        return self._clock.now_ms() / 1000
 
 
 def _answer(business_id: str) -> Applied:

@@ -5,6 +5,12 @@ stand in the name of each test.
 """
 
 import asyncio
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,13 +35,13 @@ NO_DOUBT_FOR_D = {Doubt.LIE, Doubt.TWICE}
 class Bench:
     """One transaction with one effect, behind the whole of the backbone."""
 
-    def __init__(self, url: str, doubt: Doubt, effect_class: EffectClass) -> None:
+    def __init__(self, url: str, doubts: Sequence[Doubt], effect_class: EffectClass) -> None:
         async def steps(tx: Any, event: Any, *, vendor: DoubtfulVendor) -> None:
             await tx.effect("write", vendor.operation(event.order, effect_class))
 
         self.rig = Rig("journal", url, steps=steps)
         self.rig.sleep = self._sleep
-        self.vendor = DoubtfulVendor(doubt, self.rig.clock)
+        self.vendor = DoubtfulVendor(doubts, self.rig.clock)
         self.rig.vendor = self.vendor  # pyright: ignore[reportAttributeAccessIssue]
 
     async def _sleep(self, seconds: float) -> None:
@@ -64,12 +70,12 @@ class Bench:
         return [one.checked for one in self.rig.effects() if one.state == "confirmed"] == ["verified"]
 
 
-async def play(url: str, doubt: Doubt, effect_class: EffectClass) -> Bench:
-    bench = Bench(url, doubt, effect_class)
+async def play(url: str, doubts: Sequence[Doubt], effect_class: EffectClass) -> Bench:
+    bench = Bench(url, doubts, effect_class)
     await bench.rig.start()
     try:
         await bench.rig.tell("o")
-        if doubt is Doubt.TWICE:
+        if Doubt.TWICE in doubts:
             await _drive_again_meanwhile(bench)
         await bench.rig.settled()
         await bench.read_back()
@@ -94,7 +100,7 @@ async def _drive_again_meanwhile(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("effect_class", "doubt"), EVERY)
 async def test_a_doubtful_answer(effect_class: EffectClass, doubt: Doubt, sqlite_url: str) -> None:
-    bench = await play(sqlite_url, doubt, effect_class)
+    bench = await play(sqlite_url, (doubt,), effect_class)
     try:
         if effect_class is D and doubt not in NO_DOUBT_FOR_D:
             await _in_doubt_until_a_person_says(bench)
@@ -137,7 +143,7 @@ def sqlite_url(sqlite_template: Any, tmp_path: Any) -> str:
 async def test_two_drives_at_once_repeat_the_key_and_the_upsert(sqlite_url: str) -> None:
     """Where the lock itself was lost, equal keys and equal records still keep a write single."""
     for effect_class in (A, B):
-        bench = Bench(sqlite_url, Doubt.TWICE, effect_class)
+        bench = Bench(sqlite_url, (Doubt.TWICE,), effect_class)
         await bench.rig.start()
         bench.rig.engine._reserved = _Everything()
         name = await bench.rig.tell(f"o{effect_class.value}")
@@ -147,6 +153,36 @@ async def test_two_drives_at_once_repeat_the_key_and_the_upsert(sqlite_url: str)
         assert bench.vendor.ledger == [f"o{effect_class.value}"]
         assert len(bench.vendor.sent) == 2, "the second drive found it done: nothing was proved"
         await bench.rig.stop()
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("effect_class", [A, B, C], ids=lambda c: c.value)
+async def test_two_doubtful_answers_in_a_row(effect_class: EffectClass, sqlite_template: Any, tmp_path: Path) -> None:
+    """Class D is not here: it is sent once, so that it meets one doubtful answer at most."""
+    later = [one for one in Doubt if one is not Doubt.TWICE]
+    rows = [row for row in product(later, repeat=2) if row[0] is not Doubt.LIE]
+    sendings = 0
+    for index, row in enumerate(rows):
+        apart = tmp_path / str(index)
+        apart.mkdir()
+        bench = await play(databases.fresh_sqlite(sqlite_template, apart), row, effect_class)
+        await bench.rig.stop()
+        assert bench.vendor.ledger == ["o"], f"duplicate or lost after {row}"
+        assert (bench.rig.state("o"), bench.is_verified()) == ("completed", True), row
+        assert bench.rig.open_items() == [], row
+        sendings += len(bench.vendor.sent)
+        shutil.rmtree(apart)
+    assert sendings > len(rows) or effect_class is C, "nothing was ever sent again: only the first doubt was met"
+    drop_figures(effect_class, {"pairs_of_doubts": len(rows), "writes_sent": sendings})
+
+
+def drop_figures(effect_class: EffectClass, figures: dict[str, int]) -> None:
+    """Written where the campaign asks for them; without it, nowhere."""
+    folder = os.environ.get("ACCORDANT_CAMPAIGN_RESULTS", "")
+    if folder:
+        named = {f"class_{effect_class.value}_{name}": count for name, count in figures.items()}
+        path = Path(folder) / f"ambiguity-{effect_class.value}.json"
+        path.write_text(json.dumps({"part": "ambiguity", "figures": named}))
 
 
 class _Everything(set[str]):
