@@ -3,17 +3,21 @@
 import asyncio
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
-from urllib.parse import parse_qsl
+from typing import Any, cast
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
+from oauthlib.oauth1 import Client, RequestValidator, ResourceEndpoint
+from oauthlib.oauth1.rfc5849 import SIGNATURE_HMAC_SHA256
 from tests.connector.scripted import Kit, Say, Vendor, say, say_late
 
 from accordant.canonical.operation import Attempt
@@ -354,6 +358,42 @@ async def test_each_call_is_signed_so_that_a_server_accepts_it(vendor: Vendor, k
         assert valid, "the second time too: another nonce"
     tampered, _ = endpoint.validate_protected_resource_request(vendor.url + "/other", "GET", None, headers)
     assert not tampered
+
+
+class _Wire:
+    rng = random.Random(1)
+    clock = ManualClock()
+
+
+_text = st.text(max_size=12)
+
+
+@given(
+    st.sampled_from(["GET", "POST", "PATCH", "DELETE"]),
+    st.lists(st.tuples(st.text(min_size=1, max_size=8), _text), max_size=4),
+    st.lists(st.text("abc&=% +/ü~", min_size=1, max_size=8), min_size=4, max_size=4),
+)
+async def test_a_signature_is_the_one_that_oauthlib_makes(
+    method: str, query: list[tuple[str, str]], words: list[str]
+) -> None:
+    pairs = dict(zip(("consumer_key", "consumer_secret", "token", "token_secret"), words, strict=True))
+    auth = OAuth1(OAuth1Keys(**pairs, realm="R_1"))
+    auth.attach(cast("Any", _Wire()))
+    url = "https://1.example.com/services/rest/eid%3Aacc-1" + ("?" + urlencode(query, quote_via=quote) if query else "")
+    told = (await auth.headers(method, url, body=b""))["Authorization"]
+    stamps = dict(re.findall(r'(\w+)="([^"]*)"', told))
+    client = Client(
+        pairs["consumer_key"],
+        client_secret=pairs["consumer_secret"],
+        resource_owner_key=pairs["token"],
+        resource_owner_secret=pairs["token_secret"],
+        realm="R_1",
+        signature_method=SIGNATURE_HMAC_SHA256,
+        nonce=stamps["oauth_nonce"],
+        timestamp=stamps["oauth_timestamp"],
+    )
+    _, headers, _ = client.sign(url, http_method=method)
+    assert stamps == dict(re.findall(r'(\w+)="([^"]*)"', headers["Authorization"]))
 
 
 # --- Fixed credentials ------------------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from accordant.masterdata.crosswalk import (
     crosswalk_table,
     holders,
     natives,
+    ours,
 )
-from accordant.masterdata.records import RecordRow, history, latest, latest_of, record_table
+from accordant.masterdata.records import RecordRow, history, latest_body, latest_of, record_table
 from tests.governance.databases import Storage
 
 
@@ -39,19 +40,22 @@ async def test_both_directions_are_known(storage: Storage) -> None:
     await add(storage, link("z", "erp", "1", tenant="other"))
 
     def ask(connection) -> None:
-        assert natives(connection, "t", noun="customer", canonical_id="a") == {"erp": "1", "billing": "cus_1"}
-        assert natives(connection, "t", noun="order", canonical_id="a") == {}
         assert canonical_of(connection, "t", noun="customer", system="erp", native_id="1") == "a"
         assert canonical_of(connection, "other", noun="customer", system="erp", native_id="1") == "z"
         assert canonical_of(connection, "t", noun="customer", system="billing", native_id="1") is None
 
     storage.database.read_now(ask)
+    find = storage.database.find
+    assert await find(natives("t", "customer", canonical_id="a")) == {"erp": "1", "billing": "cus_1"}
+    assert await find(natives("t", "order", canonical_id="a")) == {}
+    assert await find(ours("t", "customer", system="erp", native_id="2")) == "b"
+    assert await find(ours("t", "customer", system="billing", native_id="1")) == ""
 
 
 async def test_the_first_native_id_of_a_thing_stays(storage: Storage) -> None:
     await add(storage, link("a", "erp", "1"))
     await add(storage, link("a", "erp", "2"))
-    found = storage.database.read_now(lambda c: natives(c, "t", noun="customer", canonical_id="a"))
+    found = await storage.database.find(natives("t", "customer", canonical_id="a"))
     assert found == {"erp": "1"}
 
 
@@ -59,7 +63,7 @@ async def test_one_native_id_never_belongs_to_two_things(storage: Storage) -> No
     await add(storage, link("a", "erp", "1"))
     with pytest.raises(AccordantError, match=r"(?i)unique"):
         await add(storage, link("b", "erp", "1"))
-    found = storage.database.read_now(lambda c: natives(c, "t", noun="customer", canonical_id="b"))
+    found = await storage.database.find(natives("t", "customer", canonical_id="b"))
     assert found == {}
 
 
@@ -90,21 +94,22 @@ def version(canonical_id: str, n: int, body: str = "{}") -> RecordRow:
 async def test_the_newest_version_is_the_highest_number_not_the_last_written(storage: Storage) -> None:
     changes = Changes()
     for n in (1, 10, 2, 9):
-        changes.add(record_table, version("a", n))
+        changes.add(record_table, version("a", n, str(n)))
     changes.add(record_table, version("b", 1))
     await storage.writer.commit(changes, at="test")
 
     def ask(connection) -> None:
-        assert latest(connection, "t", noun="contract", canonical_id="a") == version("a", 10)
-        assert latest(connection, "t", noun="customer", canonical_id="a") is None
-        assert latest(connection, "other", noun="contract", canonical_id="a") is None
         assert [row.version for row in history(connection, "t", noun="contract", canonical_id="a")] == [1, 2, 9, 10]
         assert latest_of(connection, "t", noun="contract", canonical_ids=["a", "b", "x"]) == {
-            "a": version("a", 10),
+            "a": version("a", 10, "10"),
             "b": version("b", 1),
         }
 
     storage.database.read_now(ask)
+    find = storage.database.find
+    assert await find(latest_body("t", "contract", canonical_id="a")) == "10"
+    assert await find(latest_body("t", "customer", canonical_id="a")) == ""
+    assert await find(latest_body("other", "contract", canonical_id="a")) == ""
 
 
 async def test_a_version_once_written_is_kept(storage: Storage) -> None:
@@ -112,6 +117,4 @@ async def test_a_version_once_written_is_kept(storage: Storage) -> None:
         changes = Changes()
         changes.add(record_table, version("a", 1, body))
         await storage.writer.commit(changes, at="test")
-    found = storage.database.read_now(lambda c: latest(c, "t", noun="contract", canonical_id="a"))
-    assert found is not None
-    assert found.body == "first"
+    assert await storage.database.find(latest_body("t", "contract", canonical_id="a")) == "first"

@@ -164,7 +164,9 @@ async def correction(tx: Any, event: Corrected, **_: Port) -> None:
     """A blocked deal takes the corrected words up; of any other, a person is told."""
     begun = await tx.recall(
         "where it stands",
-        lambda connection: standing.of_subject(connection, tx.row.tenant, subject=event.order, flow="deal"),
+        lambda ours: ours.read(
+            lambda connection: standing.of_subject(connection, tx.row.tenant, subject=event.order, flow="deal")
+        ),
         result_type=list[Standing],
     )
     await tx.check("taken up", taken_up, begun)

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.pool import QueuePool
 
 from accordant.kernel.database import Database
+from accordant.kernel.database.grouped import GroupedReads
 from tests import databases
 
 Chance = Callable[[str], bool]
@@ -169,6 +170,7 @@ class SimulatedDatabase(Database):
         self.engine = ENGINE
         self._reading = ENGINE
         self._readers = ThreadPoolExecutor(1)
+        self._grouped = GroupedReads(self.read)
         self._answers: dict[Any, tuple[int, Any]] = {}
 
     def _ask(self, query: Any, engine: Any) -> Any:

@@ -151,7 +151,9 @@ def tell_sales(fact: Ordered | Corrected, stop: Stop, *, systems: Systems, **_: 
 async def correction(tx: Any, event: Corrected, **_: Any) -> None:
     begun = await tx.recall(
         "where it stands",
-        lambda connection: standing.of_subject(connection, "t", subject=event.order, flow="order"),
+        lambda ours: ours.read(
+            lambda connection: standing.of_subject(connection, "t", subject=event.order, flow="order")
+        ),
         result_type=list[Standing],
     )
     await tx.check("taken up or asked", taken_up_or_asked, event.order, begun)

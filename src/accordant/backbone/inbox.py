@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 from accordant.backbone.message import Message
 from accordant.backbone.rows import MessageRow, inbox_table
 from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.database import Changes, Database, Writer, rows_of
 from accordant.kernel.ids import content_hash, digest
 
 WEBHOOK = "webhook"
@@ -129,7 +129,7 @@ def unread(connection: Connection, limit: int) -> list[MessageRow]:
         .order_by(inbox_table.c.received_at_ms, inbox_table.c.message_id)
         .limit(limit)
     )
-    return [MessageRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, MessageRow)
 
 
 def message_of(row: MessageRow) -> Message:

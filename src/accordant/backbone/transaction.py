@@ -5,12 +5,12 @@ comes from the memo. Names, not positions, so that inserting a step does not bre
 """
 
 import typing
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from accordant.backbone.ledger import Ledger, Step, entries
 from accordant.backbone.ledger.step import Keeps
@@ -126,12 +126,15 @@ class Transaction:
         self._remember(memo, detail={"rule": rule.__name__, "input": hashed})
         return result
 
-    async def recall(self, name: str, query: Callable[[Connection], T], *, result_type: type[T]) -> T:
-        """Read something of ours, once: later drives see what the first one saw."""
+    async def recall(self, name: str, ask: Callable[[Database], Awaitable[T]], *, result_type: type[T]) -> T:
+        """Read something of ours, once: later drives see what the first one saw.
+
+        `ask` calls `find`, which is read together with what other transactions look for, or `read`.
+        """
         memo = self._recall(name, "")
         if memo is not None:
             return msgspec.json.decode(memo.result.encode(), type=result_type)
-        result = await self._tools.database.read(query)
+        result = await ask(self._tools.database)
         self._remember(self._memo(name, "recall", result=result))
         return result
 
@@ -160,7 +163,7 @@ class Transaction:
                 n=self._n,
                 operation=fenced(operation, self._tools.locks),
                 prior=prior,
-                changed_input_allowed=prior is not None and self._was_repinned(),
+                changed_input_allowed=prior is not None and REPINNED in self._memos,
                 keeps=keeps,
                 taken_back=undo is not None and self.estate.policies.for_flow(self.row.flow).on_failure == "compensate",
                 seen=self._see,
@@ -256,9 +259,6 @@ class Transaction:
                 detail={"cause": f"step {name!r} of flow {self.row.flow} changed its inputs"},
             )
         return memo
-
-    def _was_repinned(self) -> bool:
-        return REPINNED in self._memos
 
     def _memo(self, name: str, kind: str, *, result: Any = None, hashed: str = "") -> MemoRow:
         return MemoRow(

@@ -1,11 +1,11 @@
 """Which record of which system is which customer, subscription or order of ours; each pair exists once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Table, Text, UniqueConstraint, select
 
-from accordant.kernel.database import metadata
+from accordant.kernel.database import Lookup, metadata
 
 _CHUNK = 500
 
@@ -40,9 +40,14 @@ crosswalk_table = Table(
 _c = crosswalk_table.c
 
 
-def natives(connection: Connection, tenant: str, *, noun: str, canonical_id: str) -> dict[str, str]:
+def natives(tenant: str, noun: str, *, canonical_id: str) -> Lookup[dict[str, str]]:
     """System → native id of one thing; a system that does not hold it is absent."""
-    return holders(connection, tenant, noun=noun, canonical_ids=[canonical_id]).get(canonical_id, {})
+    return Lookup(_Holders(tenant, noun), canonical_id, {})
+
+
+def ours(tenant: str, noun: str, *, system: str, native_id: str) -> Lookup[str]:
+    """Our id of a system's record; empty where it is not ours."""
+    return Lookup(_Canonicals(tenant, noun, system), native_id, "")
 
 
 def canonical_of(connection: Connection, tenant: str, *, noun: str, system: str, native_id: str) -> str | None:
@@ -76,6 +81,23 @@ def canonicals_of(
         )
         found.update(connection.execute(query).all())
     return found
+
+
+class _Holders(msgspec.Struct, frozen=True):
+    tenant: str
+    noun: str
+
+    def __call__(self, connection: Connection, keys: Sequence[str]) -> dict[str, dict[str, str]]:
+        return holders(connection, self.tenant, noun=self.noun, canonical_ids=keys)
+
+
+class _Canonicals(msgspec.Struct, frozen=True):
+    tenant: str
+    noun: str
+    system: str
+
+    def __call__(self, connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+        return canonicals_of(connection, self.tenant, noun=self.noun, system=self.system, native_ids=keys)
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

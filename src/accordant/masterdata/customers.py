@@ -10,6 +10,7 @@ from accordant.backbone.transaction import Transaction
 from accordant.canonical.customer import Customer, SourceAccount
 from accordant.canonical.operation import Operation, Receipt
 from accordant.canonical.ports import Billing, Erp, Support
+from accordant.kernel.database import Database
 from accordant.kernel.errors import Malformed
 from accordant.kernel.ids import canonical_id, canonical_json
 from accordant.masterdata import crosswalk, identity, records
@@ -75,15 +76,25 @@ async def recognise(tx: Transaction, parties: Sequence[Party]) -> list[Customer]
         Unmapped: `identity.ambiguous`, when the marks of an account contradict each other.
     """
 
-    def query(connection: Connection) -> dict[str, str]:
-        found: dict[str, str] = {}
-        parent_id: str | None = None
-        for party in parties:
-            parent_id = found[party.account.source_id] = _id_of(connection, tx, party=party, parent_id=parent_id)
-        return found
+    async def ask(ours: Database) -> dict[str, str]:
+        names = [party.account.source_id for party in parties]
+        known = {
+            name: await ours.find(crosswalk.ours(tx.row.tenant, NOUN, system="crm", native_id=name)) for name in names
+        }
+        if all(known.values()):
+            return known
+        return await ours.read(lambda connection: _ids_of(connection, tx, parties=parties))
 
-    ids = await tx.recall("who it is", query, result_type=dict[str, str])
+    ids = await tx.recall("who it is", ask, result_type=dict[str, str])
     return [_customer(party, ids) for party in parties]
+
+
+def _ids_of(connection: Connection, tx: Transaction, *, parties: Sequence[Party]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    parent_id: str | None = None
+    for party in parties:
+        parent_id = found[party.account.source_id] = _id_of(connection, tx, party=party, parent_id=parent_id)
+    return found
 
 
 def _id_of(connection: Connection, tx: Transaction, *, party: Party, parent_id: str | None) -> str:
@@ -137,7 +148,7 @@ async def open_everywhere(
 async def _open_one(tx: Transaction, party: Party, *, customer: Customer, label: str, to: Systems) -> Accounts:
     known = await tx.recall(
         f"where {label or 'customer '}is known",
-        lambda connection: crosswalk.natives(connection, tx.row.tenant, noun=NOUN, canonical_id=customer.customer_id),
+        lambda ours: ours.find(crosswalk.natives(tx.row.tenant, NOUN, canonical_id=customer.customer_id)),
         result_type=dict[str, str],
     )
     receipts: dict[str, Receipt] = {}
@@ -221,21 +232,15 @@ def record_row(tx: Transaction, noun: str, *, record_id: str, body: msgspec.Stru
 
 async def known_receipt(tx: Transaction, noun: str, *, canonical: str, system: str) -> Receipt | None:
     """The receipt of something a system is known to hold."""
-    native = await tx.recall(
-        f"{noun} in {system}",
-        lambda connection: crosswalk.natives(connection, tx.row.tenant, noun=noun, canonical_id=canonical).get(
-            system, ""
-        ),
-        result_type=str,
-    )
+
+    async def ask(ours: Database) -> str:
+        return (await ours.find(crosswalk.natives(tx.row.tenant, noun, canonical_id=canonical))).get(system, "")
+
+    native = await tx.recall(f"{noun} in {system}", ask, result_type=str)
     return Receipt(kind=noun, native_id=native, business_id=canonical) if native else None
 
 
 async def latest_record(tx: Transaction, noun: str, *, canonical: str) -> str:
     """The newest version of a golden record as JSON; empty text where there is none."""
-
-    def query(connection: Connection) -> str:
-        row = records.latest(connection, tx.row.tenant, noun=noun, canonical_id=canonical)
-        return row.body if row else ""
-
-    return await tx.recall(f"latest {noun}", query, result_type=str)
+    wanted = records.latest_body(tx.row.tenant, noun, canonical_id=canonical)
+    return await tx.recall(f"latest {noun}", lambda ours: ours.find(wanted), result_type=str)

@@ -1,11 +1,11 @@
 """The canonical records the platform agreed on, version by version: customers, contracts, subscriptions, orders."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, and_, func, select
 
-from accordant.kernel.database import metadata
+from accordant.kernel.database import Lookup, metadata, rows_of
 
 _CHUNK = 500
 
@@ -38,16 +38,18 @@ record_table = Table(
 _c = record_table.c
 
 
-def latest(connection: Connection, tenant: str, *, noun: str, canonical_id: str) -> RecordRow | None:
-    """The newest version, or None where the record was never written."""
-    query = (
-        select(record_table)
-        .where(_c.tenant == tenant, _c.noun == noun, _c.canonical_id == canonical_id)
-        .order_by(_c.version.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).mappings().first()
-    return RecordRow(**row) if row else None
+def latest_body(tenant: str, noun: str, *, canonical_id: str) -> Lookup[str]:
+    """The newest version as JSON; empty where the record was never written."""
+    return Lookup(_Bodies(tenant, noun), canonical_id, "")
+
+
+class _Bodies(msgspec.Struct, frozen=True):
+    tenant: str
+    noun: str
+
+    def __call__(self, connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+        found = latest_of(connection, self.tenant, noun=self.noun, canonical_ids=keys)
+        return {key: row.body for key, row in found.items()}
 
 
 def latest_of(connection: Connection, tenant: str, *, noun: str, canonical_ids: Iterable[str]) -> dict[str, RecordRow]:
@@ -65,7 +67,7 @@ def latest_of(connection: Connection, tenant: str, *, noun: str, canonical_ids: 
             newest,
             and_(_c.tenant == tenant, _c.noun == noun, _c.canonical_id == newest.c.id, _c.version == newest.c.newest),
         )
-        found.update((row["canonical_id"], RecordRow(**row)) for row in connection.execute(query).mappings())
+        found.update((row.canonical_id, row) for row in rows_of(connection, query, RecordRow))
     return found
 
 
@@ -76,4 +78,4 @@ def history(connection: Connection, tenant: str, *, noun: str, canonical_id: str
         .where(_c.tenant == tenant, _c.noun == noun, _c.canonical_id == canonical_id)
         .order_by(_c.version)
     )
-    return [RecordRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, RecordRow)

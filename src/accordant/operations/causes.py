@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from accordant.backbone.exceptions import policy_code
 from accordant.backbone.rows import ExceptionRow, exception_table
 from accordant.governance.estate import Estate
+from accordant.kernel.database import rows_of
 from accordant.kernel.errors import AccordantError
 
 _item = exception_table.c
@@ -55,7 +56,7 @@ def open_items(connection: Connection, *, tenant: str, cause_group: str = "", li
     if cause_group:
         conditions.append(_item.cause_group == cause_group)
     query = select(exception_table).where(*conditions).order_by(_item.opened_at_ms, _item.exception_id).limit(limit)
-    return [ExceptionRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, ExceptionRow)
 
 
 def items_called(connection: Connection, word: str, *, tenant: str) -> list[ExceptionRow]:
@@ -67,7 +68,7 @@ def items_called(connection: Connection, word: str, *, tenant: str) -> list[Exce
         .order_by(_item.exception_id)
         .limit(20)
     )
-    return [ExceptionRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, ExceptionRow)
 
 
 def runbook_of(item: ExceptionRow, estate: Estate) -> str:

@@ -16,7 +16,7 @@ from accordant.backbone.ledger.entries import CONFIRMED, REJECTED
 from accordant.backbone.rows import ExceptionRow, TransactionRow, effect_table, exception_table, transaction_table
 from accordant.governance.policies import Policies
 from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Writer
+from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Writer, rows_of
 from accordant.kernel.errors import AccordantError, Terminal
 
 LATE = "promise.late"
@@ -87,7 +87,7 @@ def _late(connection: Connection, born_before: dict[str, int]) -> list[_Late]:
         .where(_tx.waiting_for.in_(("", "vendor")), over, ~told)
         .limit(_BATCH)
     )
-    rows = [TransactionRow(**row) for row in connection.execute(query).mappings()]
+    rows = rows_of(connection, query, TransactionRow)
     e = effect_table.c
     stands = (
         select(e.transaction_id, e.connection)
@@ -106,7 +106,7 @@ def _over(connection: Connection) -> list[ExceptionRow]:
         .where(_item.state == "open", _item.code == LATE, _tx.state.not_in(("running", "waiting")))
         .limit(_BATCH)
     )
-    return [ExceptionRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, ExceptionRow)
 
 
 def _problem(late: _Late, now_ms: int) -> AccordantError:

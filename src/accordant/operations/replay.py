@@ -21,7 +21,7 @@ from accordant.backbone.rows import (
     transaction_table,
 )
 from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.database import Changes, Database, Writer, rows_of
 from accordant.kernel.errors import Refused
 from accordant.kernel.priority import Priority, rank
 from accordant.telemetry.audit import AuditEntry, record
@@ -225,24 +225,24 @@ def _selected(connection: Connection, selection: Selection, *, tenant: str) -> l
     if selection.quarantined or not selection.all:
         conditions.append(_m.state == "quarantined")
     query = select(inbox_table).where(*conditions).order_by(_m.received_at_ms, _m.message_id)
-    return [MessageRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, MessageRow)
 
 
 def _messages(connection: Connection, ids: Sequence[str], *, tenant: str) -> list[MessageRow]:
     query = select(inbox_table).where(_m.message_id.in_(ids), _m.tenant == tenant)
-    return [MessageRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, MessageRow)
 
 
 def _driven(connection: Connection, ids: Sequence[str], *, tenant: str) -> list[TransactionRow]:
     columns = transaction_table.c
     query = select(transaction_table).where(columns.transaction_id.in_(ids), columns.tenant == tenant)
-    return [TransactionRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, TransactionRow)
 
 
 def _open_items(connection: Connection, message_ids: Sequence[str]) -> list[ExceptionRow]:
     item = exception_table.c
     query = select(exception_table).where(item.message_id.in_(message_ids), item.state == "open")
-    return [ExceptionRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, ExceptionRow)
 
 
 def _replayed_message(row: MessageRow, *, actor: str, at_ms: int) -> AuditEntry:

@@ -23,6 +23,7 @@ from accordant.backbone.rows import (
     memo_table,
     transaction_table,
 )
+from accordant.kernel.database import rows_of
 
 _tx = transaction_table.c
 _e = effect_table.c
@@ -58,7 +59,7 @@ def open_items(connection: Connection, tenant: str, *, condition: ColumnElement[
         .where(condition, item.state == "open", item.tenant == tenant)
         .order_by(_tx.lane_seq, item.opened_at_ms, item.exception_id)
     )
-    return [ExceptionRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, ExceptionRow)
 
 
 def stand_of(connection: Connection, items: Sequence[ExceptionRow], *, parts: tuple[str, Flows]) -> Stand:
@@ -92,7 +93,7 @@ def stand_of(connection: Connection, items: Sequence[ExceptionRow], *, parts: tu
 def _effects(connection: Connection, ids: Collection[str]) -> list[EffectRow]:
     """What was or may have been applied."""
     query = select(effect_table).where(_e.transaction_id.in_(ids), _e.state.in_({CONFIRMED, *MAYBE_APPLIED}))
-    return [EffectRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, EffectRow)
 
 
 def _newest(connection: Connection, row: TransactionRow, *, flows: Flows) -> EventRow | None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from accordant.backbone.exceptions import entry_about
 from accordant.backbone.rows import ExceptionRow, exception_table
 from accordant.kernel.clock import Clock, utc_text
-from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Writer
+from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Writer, rows_of
 from accordant.kernel.failpoints import around
 from accordant.telemetry.audit import record
 
@@ -135,4 +135,4 @@ def _untold(connection: Connection) -> list[ExceptionRow]:
     query = (
         select(exception_table).where(item.told == 0, item.state == "open").order_by(item.opened_at_ms).limit(_BATCH)
     )
-    return [ExceptionRow(**row) for row in connection.execute(query).mappings()]
+    return rows_of(connection, query, ExceptionRow)

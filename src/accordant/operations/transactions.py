@@ -19,6 +19,7 @@ from accordant.backbone.rows import (
     memo_table,
     transaction_table,
 )
+from accordant.kernel.database import rows_of
 from accordant.kernel.errors import Malformed
 from accordant.telemetry.audit import audit_table
 
@@ -135,7 +136,7 @@ def find(connection: Connection, search: Search) -> Page:
         .order_by(_tx.opened_at_ms.desc(), _tx.transaction_id.desc())
         .limit(search.limit + 1)
     )
-    rows = [TransactionRow(**row) for row in connection.execute(query).mappings()]
+    rows = rows_of(connection, query, TransactionRow)
     shown, last = rows[: search.limit], rows[search.limit - 1] if len(rows) > search.limit else None
     return Page(
         transactions=_listed(connection, shown),
@@ -162,9 +163,9 @@ def story(connection: Connection, transaction_id: str) -> Story | None:
         transaction=row,
         event=EventRow(**event) if event else None,
         message=_arrived(connection, event["message_id"]) if event else None,
-        decisions=tuple(MemoRow(**one) for one in connection.execute(memos).mappings()),
-        effects=tuple(EffectRow(**one) for one in connection.execute(effects).mappings()),
-        exceptions=tuple(ExceptionRow(**one) for one in connection.execute(items).mappings()),
+        decisions=tuple(rows_of(connection, memos, MemoRow)),
+        effects=tuple(rows_of(connection, effects, EffectRow)),
+        exceptions=tuple(rows_of(connection, items, ExceptionRow)),
         audit=audit_of(connection, transaction_id),
     )
 

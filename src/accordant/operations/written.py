@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from accordant.backbone.ledger.entries import MAYBE_APPLIED
 from accordant.backbone.rows import EffectRow, TransactionRow, effect_table, transaction_table
+from accordant.kernel.database import rows_of
 
 _e = effect_table.c
 
@@ -45,13 +46,13 @@ def batch_to_read(connection: Connection, system: str, *, kind: str, limit: int)
         .order_by(_e.confirmed_at_ms)
         .limit(limit)
     )
-    effects = [EffectRow(**row) for row in connection.execute(query).mappings()]
+    effects = rows_of(connection, query, EffectRow)
     wanted = {one.transaction_id for one in effects}
     rows = select(transaction_table).where(transaction_table.c.transaction_id.in_(wanted))
     return Batch(
         effects=effects,
         latest=_latest(connection, system, kind=kind, business_ids={one.business_id for one in effects}),
-        rows={row["transaction_id"]: TransactionRow(**row) for row in connection.execute(rows).mappings()},
+        rows={one.transaction_id: one for one in rows_of(connection, rows, TransactionRow)},
     )
 
 
@@ -68,8 +69,7 @@ def _latest(
     )
     same = and_(last.c.tenant == _e.tenant, last.c.business_id == _e.business_id, last.c.at_ms == _e.confirmed_at_ms)
     found: dict[Record, list[EffectRow]] = {}
-    for row in connection.execute(select(effect_table).join(last, same).where(of_these)).mappings():
-        effect = EffectRow(**row)
+    for effect in rows_of(connection, select(effect_table).join(last, same).where(of_these), EffectRow):
         found.setdefault(record_of(effect), []).append(effect)
     return found
 

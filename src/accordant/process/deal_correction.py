@@ -43,8 +43,10 @@ async def deal_correction(tx: Transaction, event: OpportunityCorrected, **_: obj
     deal = event.opportunity
     begun = await tx.recall(
         "where the deal stands",
-        lambda connection: standing.of_subject(
-            connection, tx.row.tenant, subject=deal.opportunity_id, flow="customer_onboarding"
+        lambda ours: ours.read(
+            lambda connection: standing.of_subject(
+                connection, tx.row.tenant, subject=deal.opportunity_id, flow="customer_onboarding"
+            )
         ),
         result_type=list[Standing],
     )

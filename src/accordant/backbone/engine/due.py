@@ -18,10 +18,11 @@ from accordant.backbone.rows import (
 )
 from accordant.backbone.transaction import History
 from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.database import Changes, Database, Writer, rows_of
 
 _tx = transaction_table.c
 _IN_CHUNK = 500
+_FIELDS = TransactionRow.__struct_fields__
 
 
 def due_page(connection: Connection, *, limit: int, leave_out: frozenset[str] = frozenset()) -> list[Due]:
@@ -33,9 +34,8 @@ def due_page(connection: Connection, *, limit: int, leave_out: frozenset[str] = 
         .order_by(_tx.due_rank)
         .limit(limit + len(leave_out))
     )
-    rows = list(connection.execute(query).mappings())
-    fresh = [row for row in rows if row["transaction_id"] not in leave_out][:limit]
-    return _with_history(connection, fresh)
+    rows = [row for row in connection.execute(query) if row[0] not in leave_out][:limit]
+    return _with_history(connection, rows)
 
 
 def one_due(connection: Connection, transaction_id: str) -> Due | None:
@@ -45,29 +45,28 @@ def one_due(connection: Connection, transaction_id: str) -> Due | None:
         .join(event_table, event_table.c.event_id == _tx.event_id)
         .where(_tx.transaction_id == transaction_id)
     )
-    found = _with_history(connection, list(connection.execute(query).mappings()))
+    found = _with_history(connection, list(connection.execute(query)))
     return found[0] if found else None
 
 
 def _with_history(connection: Connection, rows: Sequence[Any]) -> list[Due]:
-    ids = [row["transaction_id"] for row in rows]
+    """`rows` hold a transaction's columns, and then type and data of its event."""
+    ids = [row[0] for row in rows]
     memos: dict[str, dict[str, MemoRow]] = {}
     effects: dict[str, dict[str, EffectRow]] = {}
     for start in range(0, len(ids), _IN_CHUNK):
         chunk = ids[start : start + _IN_CHUNK]
-        for found in connection.execute(select(memo_table).where(memo_table.c.transaction_id.in_(chunk))).mappings():
-            memo = MemoRow(**found)
+        for memo in rows_of(connection, select(memo_table).where(memo_table.c.transaction_id.in_(chunk)), MemoRow):
             memos.setdefault(memo.transaction_id, {})[memo.name] = memo
         query = select(effect_table).where(effect_table.c.transaction_id.in_(chunk)).order_by(effect_table.c.version)
-        for found in connection.execute(query).mappings():
-            effect = EffectRow(**found)
+        for effect in rows_of(connection, query, EffectRow):
             effects.setdefault(effect.transaction_id, {})[effect.name] = effect
     return [
         Due(
-            row=TransactionRow(**{name: row[name] for name in TransactionRow.__struct_fields__}),
-            event_type=row["event_type"],
-            event_data=row["event_data"],
-            history=History(memos=memos.get(row["transaction_id"], {}), effects=effects.get(row["transaction_id"], {})),
+            row=TransactionRow(**dict(zip(_FIELDS, row, strict=False))),
+            event_type=row[-2],
+            event_data=row[-1],
+            history=History(memos=memos.get(row[0], {}), effects=effects.get(row[0], {})),
         )
         for row in rows
     ]

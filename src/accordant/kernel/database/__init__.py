@@ -2,17 +2,21 @@
 
 from accordant.kernel.database.changes import Changes, Committed
 from accordant.kernel.database.connection import Database, metadata
+from accordant.kernel.database.grouped import Lookup
 from accordant.kernel.database.problems import NotCommitted, NotRead, StorageLost, Unstorable
+from accordant.kernel.database.results import rows_of
 from accordant.kernel.database.writer import Writer
 
 __all__ = [
     "Changes",
     "Committed",
     "Database",
+    "Lookup",
     "NotCommitted",
     "NotRead",
     "StorageLost",
     "Unstorable",
     "Writer",
     "metadata",
+    "rows_of",
 ]

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from accordant.kernel.database.grouped import GroupedReads, Lookup
 from accordant.kernel.database.problems import NotRead, Unstorable
 from accordant.kernel.errors import Misconfigured
 from accordant.kernel.failpoints import around
@@ -42,11 +43,16 @@ class Database:
         # What the engine reads needs no common moment: neither BEGIN nor a ping goes before it.
         self._reading = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="accordant-read")
+        self._grouped = GroupedReads(self.read)
 
     async def read(self, query: Callable[[Connection], Result]) -> Result:
         """Run a query in a reading thread; it sees everything committed before."""
         with around("database.read"):
             return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, query, self._reading)
+
+    async def find(self, lookup: Lookup[Result]) -> Result:
+        """Find one thing by its key, together with what others look for at the same moment. Raises like `read_now`."""
+        return await self._grouped.find(lookup)
 
     def read_now(self, query: Callable[[Connection], Result]) -> Result:
         """Run a query in the calling thread, in a transaction of its own, so that it may stream.

@@ -19,7 +19,15 @@ from accordant.kernel.chance import new_token
 from accordant.kernel.database.changes import Changes, Committed, RowValues, merge
 from accordant.kernel.database.connection import Database, metadata
 from accordant.kernel.database.problems import NotCommitted, StorageLost, Unstorable, is_passing, meaning_of
-from accordant.kernel.database.statements import KeyOf, NewKeys, key_width, write_postgresql, write_sqlite
+from accordant.kernel.database.statements import (
+    KeyOf,
+    NewKeys,
+    append_postgresql,
+    append_sqlite,
+    key_width,
+    write_postgresql,
+    write_sqlite,
+)
 from accordant.kernel.errors import AccordantError
 from accordant.kernel.failpoints import around
 
@@ -165,10 +173,9 @@ class WritingSession:
         """The chain is only ever appended to: a number that is taken means that somebody else writes our segment."""
         if not linked:
             return
-        table = self._chain.table
-        marks = ", ".join(["?" if self._database.is_sqlite else "%s"] * len(linked[0]))
+        append = append_sqlite if self._database.is_sqlite else append_postgresql
         try:
-            cursor.executemany(f"INSERT INTO {table.name} VALUES ({marks})", linked)
+            append(cursor, self._chain.table, rows=linked)
         except (sqlite3.IntegrityError, psycopg.errors.UniqueViolation) as taken:
             raise StorageLost(f"another process writes the audit segment {linked[0][0]!r}: {taken}") from taken
 

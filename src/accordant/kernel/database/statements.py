@@ -52,6 +52,11 @@ def write_sqlite(
     return new
 
 
+def append_sqlite(cursor: Cursor, table: Table, *, rows: Sequence[RowValues]) -> None:
+    """Write rows that must all be new."""
+    cursor.executemany(f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})", rows)
+
+
 def _array_type(column: Any) -> str:
     if isinstance(column.type, BigInteger):
         return "bigint[]"
@@ -113,6 +118,17 @@ def _write(
         else:
             transaction = texts[0]
     return new, transaction
+
+
+def append_postgresql(cursor: Cursor, table: Table, *, rows: Sequence[RowValues]) -> None:
+    """Write rows that must all be new, with one statement."""
+    cursor.execute(_postgresql_append(table), [list(column) for column in zip(*rows, strict=True)])
+
+
+@lru_cache(maxsize=16)
+def _postgresql_append(table: Table) -> str:
+    arrays = ", ".join(f"%b::{_array_type(column)}" for column in table.columns)
+    return f"INSERT INTO {table.name} SELECT * FROM unnest({arrays})"
 
 
 def _overlap(adding: dict[Table, dict[RowValues, RowValues]], put: dict[Table, list[RowValues]]) -> bool:
