@@ -33,10 +33,10 @@ from accordant.proving.drill import Look
 ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".accordant" / "campaign"
 REPORT = ROOT / "docs" / "reliability"
-DRILLS_MIN = {"transactions-sqlite": 20, "transactions-postgresql": 20}
+DRILLS_MIN = {"transactions-sqlite": 12, "transactions-postgresql": 12}
 """Budgets of the drills, in minutes: 10,000 transactions and 300 kills of the whole process each."""
-TESTS_MIN = {"kills": 20, "faults": 15, "simulation": 25, "mutants": 10, "stateful": 8, "bad_input": 7} | {
-    "ambiguity": 5,
+TESTS_MIN = {"kills": 28, "faults": 8, "simulation": 25, "mutants": 10, "stateful": 8, "bad_input": 7} | {
+    "ambiguity": 4,
     "backbone": 5,
 }
 """Budgets of the folders of tests, in minutes."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from accordant.launch.memory import settle_allocator, settle_collector
+from accordant.launch.interpreter import settle_allocator, settle_collector, settle_threads
 
 
 def route(secret: bytes) -> Any:
@@ -41,6 +41,7 @@ def route(secret: bytes) -> Any:
 
 if __name__ == "__main__":
     settle_allocator()
+    settle_threads()
     settle_collector()
     quiet: dict[str, Any] = {"log_level": "warning", "access_log": False, "lifespan": "off", "server_header": False}
     uvicorn.run(route(sys.argv[2].encode()), host="127.0.0.1", port=int(sys.argv[1]), loop="uvloop", **quiet)

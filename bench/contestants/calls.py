@@ -6,7 +6,7 @@ from time import perf_counter
 
 import uvloop
 
-from accordant.launch.memory import settle_allocator, settle_collector
+from accordant.launch.interpreter import settle_allocator, settle_collector, settle_threads
 from bench.contestants.work import STEPS, Caller, Spec, await_go, events, finish, open_session, spec_of, validated
 
 
@@ -33,4 +33,5 @@ async def _main(spec: Spec) -> None:
 
 if __name__ == "__main__":
     settle_allocator()
+    settle_threads()
     uvloop.run(_main(spec_of(sys.argv)))

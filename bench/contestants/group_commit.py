@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import psycopg
 import uvloop
 
-from accordant.launch.memory import settle_allocator, settle_collector
+from accordant.launch.interpreter import settle_allocator, settle_collector, settle_threads
 from bench.contestants.work import STEPS, Caller, Spec, await_go, events, finish, open_session, spec_of, validated
 
 Row = tuple[Any, ...]
@@ -137,4 +137,5 @@ def _driver(group: Group, caller: Caller, latencies_ms: list[float]) -> Callable
 
 if __name__ == "__main__":
     settle_allocator()
+    settle_threads()
     uvloop.run(_main(spec_of(sys.argv)))

@@ -16,7 +16,7 @@ import uvloop
 
 from accordant.backbone.inbox import Arrival
 from accordant.kernel.settings import settings_for
-from accordant.launch.memory import settle_allocator, settle_collector
+from accordant.launch.interpreter import settle_allocator, settle_collector, settle_threads
 from accordant.wiring import Platform
 from bench.contestants.work import Spec, await_go, events, finish, spec_of
 from bench.deals import deal_id
@@ -54,4 +54,5 @@ async def _main(spec: Spec) -> None:
 
 if __name__ == "__main__":
     settle_allocator()
+    settle_threads()
     uvloop.run(_main(spec_of(sys.argv)))

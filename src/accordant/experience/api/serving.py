@@ -15,7 +15,7 @@ from accordant.kernel import failpoints
 from accordant.kernel.database.connection import weakness
 from accordant.kernel.failpoints import around
 from accordant.kernel.settings import Settings, environment
-from accordant.launch.memory import settle_allocator, settle_collector
+from accordant.launch.interpreter import settle_allocator, settle_collector, settle_threads
 from accordant.launch.state import Address, command_token, write_private
 from accordant.telemetry.log import keep_on_logging
 from accordant.wiring import Platform
@@ -31,6 +31,7 @@ def run(settings: Settings) -> int:
     if failpoints.arm_from(environment()):
         log.warning("failpoints.armed", variable=failpoints.VARIABLE)
     settle_allocator()
+    settle_threads()
     return uvloop.run(_run(settings))
 
 
