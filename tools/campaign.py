@@ -35,9 +35,9 @@ STATE = ROOT / ".accordant" / "campaign"
 REPORT = ROOT / "docs" / "reliability"
 DRILLS_MIN = {"transactions-sqlite": 12, "transactions-postgresql": 12}
 """Budgets of the drills, in minutes: 10,000 transactions and 300 kills of the whole process each."""
-TESTS_MIN = {"kills": 28, "faults": 8, "simulation": 25, "mutants": 10, "stateful": 8, "bad_input": 7} | {
-    "ambiguity": 4,
-    "backbone": 5,
+TESTS_MIN = {"kills": 28, "faults": 8, "simulation": 32, "mutants": 4, "stateful": 8, "bad_input": 3} | {
+    "ambiguity": 3,
+    "backbone": 4,
 }
 """Budgets of the folders of tests, in minutes."""
 TRANSACTIONS, KILLS, SEED = 10_000, 300, 20_261_121

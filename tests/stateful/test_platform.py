@@ -32,7 +32,7 @@ CAMPAIGN = settings(
     print_blob=True,
     suppress_health_check=_CHECKS,
 )
-CAMPAIGN_S = 480.0
+CAMPAIGN_S = 300.0
 CAMPAIGN_EXAMPLES = 2000
 """The long run ends with whichever comes first, after the twenty examples under way."""
 

@@ -93,8 +93,10 @@ class OAuth1:
             ("oauth_timestamp", str(wire.clock.now_ms() // 1000)),
         ]
         asked = [(_escaped(name), _escaped(value)) for name, value in parse_qsl(query, keep_blank_values=True)]
-        normal = "&".join(f"{name}={value}" for name, value in sorted([*asked, *stamped]))
-        text = f"{method}&{_escaped(place)}&{_escaped(normal)}"
+        # Names and values are escaped already: escaping the whole of them once more can meet only `%`, `=` and `&`.
+        pairs = (f"{name}={value}" for name, value in sorted([*asked, *stamped]))
+        normal = "%26".join(pair.replace("%", "%25").replace("=", "%3D") for pair in pairs)
+        text = f"{method}&{_escaped(place)}&{normal}"
         proof = base64.b64encode(hmac.digest(self._key, text.encode(), "sha256")).decode()
         told = ", ".join(f'{name}="{value}"' for name, value in [*stamped, ("oauth_signature", _escaped(proof))])
         return {"Authorization": f'OAuth realm="{self._realm}", {told}'}

@@ -14,7 +14,7 @@ import msgspec
 from yarl import URL
 
 from accordant.connector.capabilities import ConnectionSettings
-from accordant.connector.exchange import Answer, Request
+from accordant.connector.exchange import Answer, Request, form_body
 from accordant.kernel.clock import Clock
 from accordant.kernel.errors import Misconfigured, Unavailable
 from accordant.kernel.failpoints import around
@@ -140,9 +140,7 @@ class Line:
         self, path: str, fields: Sequence[tuple[str, str]], *, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Call the token endpoint; see `signin.Wire`."""
-        request = Request(
-            "POST", path, body=urlencode(fields).encode(), content_type="application/x-www-form-urlencoded"
-        )
+        request = Request("POST", path, body=form_body(fields), content_type="application/x-www-form-urlencoded")
         try:
             return await self.send(request, self.target(request), signed=headers or {}, wrote=False)
         except Lost as lost:

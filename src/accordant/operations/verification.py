@@ -22,6 +22,7 @@ from accordant.kernel.failpoints import around
 from accordant.kernel.ids import digest
 from accordant.operations.written import (
     Batch,
+    Last,
     Suspect,
     batch_to_read,
     kinds_to_read,
@@ -184,7 +185,7 @@ class Verifier:
             exceptions.open_item(changes, _replace(item, exception_id=f"exc-{name}"))
 
 
-def _overtaken(effect: EffectRow, latest: Sequence[EffectRow]) -> bool:
+def _overtaken(effect: EffectRow | Last, latest: Sequence[Last]) -> bool:
     """Whether the record was written again after this effect; instants may tie, steps of one transaction do not."""
     if all(suspect_of(one) != suspect_of(effect) for one in latest):
         return True
@@ -192,14 +193,14 @@ def _overtaken(effect: EffectRow, latest: Sequence[EffectRow]) -> bool:
     return any((one.n, one.version) > (effect.n, effect.version) for one in mine)
 
 
-def _written_together(effect: EffectRow, latest: Sequence[EffectRow], *, held: dict[str, Facts]) -> bool:
+def _written_together(effect: EffectRow, latest: Sequence[Last], *, held: dict[str, Facts]) -> bool:
     """Whether the record is as another effect of the same instant left it, or that one speaks for both."""
     others = [one for one in latest if suspect_of(one) != suspect_of(effect) and not _overtaken(one, latest)]
     explained = any(not one.expected or not _differing(one, held.get(effect.native_id)) for one in others)
     return explained or any(suspect_of(one) > suspect_of(effect) for one in others)
 
 
-def _differing(effect: EffectRow, held: Facts | None) -> list[str]:
+def _differing(effect: EffectRow | Last, held: Facts | None) -> list[str]:
     """What is not as the effect should have left it, in words."""
     expected: Facts = msgspec.json.decode(effect.expected)
     if held is None:

@@ -17,26 +17,42 @@ Record = tuple[str, str]
 Suspect = tuple[str, str, int]
 
 
+class Last(msgspec.Struct, frozen=True, kw_only=True):
+    """A confirmed effect that was the last to write its record, with what tells it from another one."""
+
+    tenant: str
+    business_id: str
+    transaction_id: str
+    name: str
+    version: int
+    n: int
+    expected: str
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Effects to verify, of one kind of record in one system."""
 
     effects: list[EffectRow]
-    latest: dict[Record, list[EffectRow]]
+    latest: dict[Record, list[Last]]
     """The last confirmed effect of each record; several, where their instants are the same."""
     rows: dict[str, TransactionRow]
 
 
-def suspect_of(effect: EffectRow) -> Suspect:
+def suspect_of(effect: EffectRow | Last) -> Suspect:
     return effect.transaction_id, effect.name, effect.version
 
 
-def record_of(effect: EffectRow) -> Record:
+def record_of(effect: EffectRow | Last) -> Record:
     return effect.tenant, effect.business_id
 
 
 def kinds_to_read(connection: Connection, system: str) -> list[str]:
-    query = select(_e.kind).where(_e.state == "confirmed", _e.checked == "", _e.system == system).distinct()
-    return list(connection.execute(query).scalars())
+    """One step in the index for each kind, however many effects wait."""
+    kinds: list[str] = []
+    waiting = select(func.min(_e.kind)).where(_e.state == "confirmed", _e.checked == "", _e.system == system)
+    while (kind := connection.execute(waiting.where(_e.kind > (kinds[-1] if kinds else ""))).scalar()) is not None:
+        kinds.append(kind)
+    return kinds
 
 
 def batch_to_read(connection: Connection, system: str, *, kind: str, limit: int) -> Batch:
@@ -56,9 +72,7 @@ def batch_to_read(connection: Connection, system: str, *, kind: str, limit: int)
     )
 
 
-def _latest(
-    connection: Connection, system: str, *, kind: str, business_ids: Iterable[str]
-) -> dict[Record, list[EffectRow]]:
+def _latest(connection: Connection, system: str, *, kind: str, business_ids: Iterable[str]) -> dict[Record, list[Last]]:
     """The confirmed effects that wrote each record last."""
     of_these = and_(_e.business_id.in_(business_ids), _e.kind == kind, _e.system == system, _e.state == "confirmed")
     last = (
@@ -68,8 +82,9 @@ def _latest(
         .subquery()
     )
     same = and_(last.c.tenant == _e.tenant, last.c.business_id == _e.business_id, last.c.at_ms == _e.confirmed_at_ms)
-    found: dict[Record, list[EffectRow]] = {}
-    for effect in rows_of(connection, select(effect_table).join(last, same).where(of_these), EffectRow):
+    found: dict[Record, list[Last]] = {}
+    columns = select(_e.tenant, _e.business_id, _e.transaction_id, _e.name, _e.version, _e.n, _e.expected)
+    for effect in rows_of(connection, columns.join(last, same).where(of_these), Last):
         found.setdefault(record_of(effect), []).append(effect)
     return found
 

@@ -6,17 +6,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from accordant.backbone.rows import cursor_table, memo_table
+from accordant.backbone.rows import EffectRow, cursor_table, effect_table, memo_table
 from accordant.kernel.database import Changes, Database, NotCommitted, StorageLost, Unstorable, Writer
 from accordant.kernel.database.session import WritingSession
 from accordant.telemetry.audit import AuditChain, continue_chain, verify_chain
 from tests.kernel.database.rows import add, audit_of, audited, count_of, cursors, memos, put
 
 TOO_LARGE = 2**70
+
+
+def transaction_effect(business_id: str) -> EffectRow:
+    texts = dict.fromkeys(EffectRow.__struct_fields__, "")
+    numbers = dict.fromkeys(("version", "n", "attempts", "redriven", "own"), 1)
+    absent = dict.fromkeys(("first_sent_at_ms", "confirmed_at_ms", "status", "checked_at_ms"))
+    fields: dict[str, Any] = {**texts, **numbers, **absent, "business_id": business_id}
+    return EffectRow(**fields)
 
 
 async def test_what_waits_together_is_committed_together(database: Database, writer: Writer) -> None:
@@ -44,6 +53,16 @@ async def test_added_and_put_in_one_group_leaves_what_was_put(database: Database
     changes.put_rows.append((memo_table, ("tx", "step", 1, "check", "", "put", 1)))
     assert (await writer.commit(changes, at="test")).is_new(memo_table, "tx")
     assert memos(database) == {"tx": "put"}
+
+
+async def test_a_fixed_column_keeps_its_first_value(database: Database, writer: Writer) -> None:
+    row = transaction_effect("first")
+    for business_id, state in (("first", "sent"), ("second", "confirmed")):
+        changes = Changes()
+        changes.put(effect_table, msgspec.structs.replace(row, business_id=business_id, state=state))
+        await writer.commit(changes, at="test")
+    held = database.read_now(lambda c: c.execute(select(effect_table.c.business_id, effect_table.c.state)).one())
+    assert tuple(held) == ("first", "confirmed")
 
 
 async def test_what_cannot_be_stored_fails_alone(database: Database, writer: Writer) -> None:

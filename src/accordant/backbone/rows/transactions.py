@@ -4,7 +4,7 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from accordant.backbone.rows.partial import only_where
-from accordant.kernel.database import metadata
+from accordant.kernel.database import FIXED, metadata
 
 
 class TransactionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,14 +132,14 @@ effect_table = Table(
     Column("name", Text, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("n", Integer, nullable=False, comment="order within the transaction"),
-    Column("tenant", Text, nullable=False),
-    Column("system", Text, nullable=False),
-    Column("connection", Text, nullable=False),
-    Column("verb", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("effect_class", Text, nullable=False),
-    Column("business_id", Text, nullable=False),
-    Column("key", Text, nullable=False),
+    Column("tenant", Text, nullable=False, info=FIXED),
+    Column("system", Text, nullable=False, info=FIXED),
+    Column("connection", Text, nullable=False, info=FIXED),
+    Column("verb", Text, nullable=False, info=FIXED),
+    Column("kind", Text, nullable=False, info=FIXED),
+    Column("effect_class", Text, nullable=False, info=FIXED),
+    Column("business_id", Text, nullable=False, info=FIXED),
+    Column("key", Text, nullable=False, info=FIXED),
     Column("input_hash", Text, nullable=False),
     Column("command", Text, nullable=False),
     Column("state", Text, nullable=False),

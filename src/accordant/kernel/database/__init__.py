@@ -5,9 +5,11 @@ from accordant.kernel.database.connection import Database, metadata
 from accordant.kernel.database.grouped import Lookup
 from accordant.kernel.database.problems import NotCommitted, NotRead, StorageLost, Unstorable
 from accordant.kernel.database.results import rows_of
+from accordant.kernel.database.statements import FIXED
 from accordant.kernel.database.writer import Writer
 
 __all__ = [
+    "FIXED",
     "Changes",
     "Committed",
     "Database",

@@ -9,7 +9,8 @@ RowValues = tuple[object, ...]
 
 
 class Changes:
-    """Rows to write. `add` keeps the first row of a key for ever; `put` writes a whole row, the last one wins.
+    """Rows to write. `add` keeps the first row of a key for ever; `put` writes a whole row, the last one wins, except
+    in columns that are `FIXED`.
 
     Rows are frozen structs whose fields are the table's columns in the table's order, key columns first.
     """
@@ -27,7 +28,7 @@ class Changes:
         self.added.append((table, msgspec.structs.astuple(row)))
 
     def put(self, table: Table, row: msgspec.Struct) -> None:
-        """Insert or replace the whole row."""
+        """Insert, or replace the row but for its `FIXED` columns."""
         self.put_rows.append((table, msgspec.structs.astuple(row)))
 
     def chain(self, row: RowValues) -> None:

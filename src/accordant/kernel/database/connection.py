@@ -22,6 +22,13 @@ metadata = MetaData()
 
 Result = TypeVar("Result")
 _WAL_TRIES = 500
+_PRAGMAS = (
+    "synchronous=FULL",
+    "busy_timeout=30000",
+    "temp_store=MEMORY",
+    "cache_size=-8000",
+    "wal_autocheckpoint=0",  # see `checkpoints`
+)
 _NOTICE_SILENCE = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
@@ -145,7 +152,13 @@ def _open(url: URL) -> Engine:
 
     def durable(connection: Any, _record: Any) -> None:
         _turn_to_wal(connection)
-        for pragma in ("synchronous=FULL", "busy_timeout=30000", "temp_store=MEMORY", "cache_size=-1000"):
+        for pragma in (
+            "synchronous=FULL",
+            "busy_timeout=30000",
+            "temp_store=MEMORY",
+            "cache_size=-8000",
+            "wal_autocheckpoint=0",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     event.listen(engine, "connect", durable)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from accordant.kernel.chance import new_token
 from accordant.kernel.database.changes import Changes, Committed, RowValues, merge
+from accordant.kernel.database.checkpoints import Checkpoints
 from accordant.kernel.database.connection import Database, metadata
 from accordant.kernel.database.problems import NotCommitted, StorageLost, Unstorable, is_passing, meaning_of
 from accordant.kernel.database.statements import (
@@ -88,6 +89,7 @@ class WritingSession:
             name: sql if database.is_sqlite else sql.replace(":p", "%(p)s") for name, sql in follow_ups.items()
         }
         self._shared = shared and not database.is_sqlite
+        self._checkpoints = Checkpoints(database) if database.is_sqlite else None
         self._connection: Any = None
         self.commits = 0
         self.rows = 0
@@ -106,10 +108,16 @@ class WritingSession:
             if isinstance(problem, Unstorable) and len(batch) > 1:
                 return [outcome for changes in batch for outcome in self.write([changes])]
             return [problem] * len(batch)
-        return [Committed(_taken(changes, new), moved) for changes in batch]
+        return [Committed(_taken(changes, new) if changes.added else set(), moved) for changes in batch]
 
     def close(self) -> None:
-        """Let go of the connection; the next write opens another."""
+        """The end; nothing is written afterwards."""
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """The next write opens another connection."""
         if self._connection is not None:
             self._connection.invalidate()
             self._connection = None
@@ -122,12 +130,12 @@ class WritingSession:
             try:
                 return self._transact(changes)
             except _InDoubt as doubt:
-                self.close()
+                self._let_go()
                 if self._was_committed(doubt.transaction, doubt.mark):
                     self._chain.advance(doubt.head)
                     return doubt.new, doubt.moved
             except (psycopg.OperationalError, NotCommitted) as failed:
-                self.close()
+                self._let_go()
                 if not is_passing(failed) or time.monotonic() > give_up_at:
                     raise
             time.sleep(0.1)
@@ -166,7 +174,10 @@ class WritingSession:
             raise
         self._chain.advance(head)
         self.commits += 1
-        self.rows += len(changes.added) + len(changes.put_rows) + len(linked)
+        rows = len(changes.added) + len(changes.put_rows) + len(linked)
+        self.rows += rows
+        if self._checkpoints is not None:
+            self._checkpoints.wrote(rows, cursor)
         return new, moved
 
     def _append(self, cursor: Any, linked: Sequence[RowValues]) -> None:
@@ -204,7 +215,7 @@ class WritingSession:
                     found = cursor.fetchone()
                     return found is not None and found[0] == mark
             except (psycopg.OperationalError, NotCommitted):
-                self.close()
+                self._let_go()
             time.sleep(0.1)
         raise StorageLost(f"the connection broke during a commit, and the database cannot be asked: {transaction}")
 
@@ -223,7 +234,7 @@ class WritingSession:
         try:
             cursor.execute("ROLLBACK")
         except (sqlite3.Error, psycopg.Error):
-            self.close()
+            self._let_go()
 
 
 def _is_running(cursor: Any, transaction: str) -> bool:

@@ -14,6 +14,11 @@ NewKeys = set[tuple[str, RowValues]]
 """Table name and full key of each added row that was not there before."""
 
 
+FIXED = {"fixed": True}
+"""`info` of a column that keeps the value with which its row was added: SQLite makes every index anew whose columns an
+UPDATE names, whether their values change or not."""
+
+
 def key_width(table: Table) -> int:
     """How many leading columns form the primary key."""
     return len(table.primary_key.columns)
@@ -29,7 +34,7 @@ def _insert(table: Table, replace: bool) -> str:
 
 
 def _overwrite(table: Table) -> str:
-    columns = [column.name for column in table.columns][key_width(table) :]
+    columns = [column.name for column in table.columns if not (column.primary_key or column.info.get("fixed"))]
     return "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in columns) if columns else "NOTHING"
 
 

@@ -7,12 +7,12 @@ metadata on the list endpoints, which show a write at once, while search may lag
 
 from collections.abc import AsyncIterator, Sequence
 from typing import cast
-from urllib.parse import urlencode
 
 from accordant.canonical.customer import Customer
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
 from accordant.canonical.subscription import Subscription, SubscriptionChange
 from accordant.connector.capabilities import ConnectionSettings
+from accordant.connector.exchange import form_body
 from accordant.connector.http import Answer, Request, VendorHttp, segment
 from accordant.kernel.errors import Misconfigured, Unavailable
 from accordant.kernel.priority import Priority
@@ -183,7 +183,7 @@ class StripeBilling:
                 can (`detail["replayed"]` is true, code `vendor.replayed_failure`).
         """
         headers = {"Idempotency-Key": attempt.key}
-        body = urlencode(form).encode()
+        body = form_body(form)
         request = Request(
             "POST", path, headers=headers, body=body, content_type=FORM, accept=frozenset({500, 502, 503, 504})
         )
