@@ -81,7 +81,7 @@ class DoubtfulVendor:
         if doubt is Doubt.LIE:
             return _answer(business_id)
         self._apply(business_id, key, effect_class, hidden_s=_SEEN_AFTER_S.get(doubt, 0.0) if doubt else 0.0)
-        if doubt in {None, Doubt.TWICE}:
+        if doubt is None or doubt is Doubt.TWICE:
             return _answer(business_id)
         raise self._no_answer(key, doubt)
 
