@@ -68,7 +68,7 @@ def tests(folder: str) -> Part:
         # Each part has a folder of its own: pytest closes the usual one to everybody else, PostgreSQL among them.
         with tempfile.TemporaryDirectory() as apart, tempfile.NamedTemporaryFile(suffix=".xml") as told:
             own = ["-p", "no:cacheprovider", f"--basetemp={apart}/tests", f"--junitxml={told.name}"]
-            options = ["-m", "campaign", "--timeout", "0", "-q", *own]
+            options = ["-m", "campaign", "--timeout", "0", "-q", "--tb", "short", "--disable-warnings", *own]
             command = [sys.executable, "-m", "pytest", str(where), *options]
             code, said = _call(command, budget_s, {RESULTS_VARIABLE: str(extra)})
             if code == NO_TESTS_COLLECTED:
