@@ -15,12 +15,16 @@ from typing import BinaryIO
 
 import msgspec
 
+from accordant.kernel.database.checkpoints import Checkpoints
 from tests import databases
 from tests.kills import case, matrix, shipped
 from tests.kills.case import Case, Outcome
 from tests.kills.order import Order
 from tests.kills.plays import SCENES
 from tests.kills.scene import Scene, Seat, World
+
+Checkpoints.__init__.__kwdefaults__ = {"every_rows": 40}
+"""No scene writes the 20,000 rows after which SQLite's log is carried over; here it happens again and again."""
 
 
 class Ready(msgspec.Struct, frozen=True):

@@ -53,7 +53,13 @@ def test_every_place_of_the_platform_on_both_databases(folder: str, postgresql: 
     tally, registry = Tally(), set(places())
     for database, server in (("sqlite", ""), ("postgresql", postgresql)):
         order = Order(
-            folder=f"{folder}-{database}", database=database, server=server, effort="full", seed=TODAY, jobs=3
+            folder=f"{folder}-{database}",
+            database=database,
+            server=server,
+            effort="full",
+            budget_s=20,
+            seed=TODAY,
+            jobs=3,
         )
         for outcome in outcomes(order):
             tally.add(outcome)
