@@ -224,10 +224,12 @@ MUTANTS = (
         "keeps an amount as a binary fraction on its way to billing",
         "money",
         (
+            # Before anything is expected of billing: what billing alone got wrong is found out by the read-back.
             Change(
-                "accordant.systems.stripe.mapping",
-                "        amount = money.amount_minor * 10**shift\n",
-                "        amount = int(money.amount_minor / 100 * 1.1 / 1.1 * 100) * 10**shift\n",
+                "accordant.process.customer_onboarding",
+                "        total=terms.total,\n        starts_on=",
+                "        total=Money(int(terms.total.amount_minor / 100 * 1.1 / 1.1 * 100), terms.total.currency),\n"
+                "        starts_on=",
             ),
         ),
         drill="verify",

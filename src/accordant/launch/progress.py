@@ -61,7 +61,7 @@ def _counts(connection: Connection) -> Progress:
     return Progress(
         polled=connection.execute(select(func.count()).select_from(cursor_table)).scalar_one() > 0,
         unread=connection.execute(kept).scalar_one(),
-        by_state=dict(connection.execute(by_state).tuples().all()),
+        by_state=dict(connection.execute(by_state).all()),
         telling=connection.execute(telling).scalar_one(),
         behind=connection.execute(text(_BEHIND)).scalar_one(),
         unverified=connection.execute(unverified).scalar_one(),

@@ -62,7 +62,7 @@ def duplicates(lines: Iterable[Json]) -> int:
 def _transactions(connection: Connection) -> Json:
     tx = transaction_table.c
     query = select(tx.state, func.count()).where(tx.flow.in_(DEAL_FLOWS)).group_by(tx.state)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def _completed_minor(connection: Connection) -> Json:
@@ -73,13 +73,13 @@ def _completed_minor(connection: Connection) -> Json:
         .where(tx.flow.in_(DEAL_FLOWS), tx.state == "completed")
         .group_by(tx.currency)
     )
-    return {currency: int(total) for currency, total in connection.execute(query).tuples() if total is not None}
+    return {currency: int(total) for currency, total in connection.execute(query) if total is not None}
 
 
 def _messages(connection: Connection) -> Json:
     columns = inbox_table.c
     query = select(columns.state, func.count()).group_by(columns.state)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def _exceptions(connection: Connection) -> list[Json]:
@@ -165,7 +165,7 @@ def _stale(connection: Connection, states: Mapping[str, Json]) -> int:
     )
     held = {one["business_id"]: one for one in states.get("support", {}).get("entitlement", [])}
     stale = 0
-    for (body,) in connection.execute(query).tuples():
+    for (body,) in connection.execute(query):
         contract = json.loads(body)
         one = held.get(contract["customer_id"], {})
         said = (one.get("service_tier"), one.get("ends_on"))

@@ -221,7 +221,7 @@ def groups_of(connection: Connection, fix: Fix) -> list[str]:
     query = select(item.cause_group, item.detail).where(item.state == "open", item.code.like("map.%"))
     found = {
         group
-        for group, detail in connection.execute(query).tuples()
+        for group, detail in connection.execute(query)
         if (json.loads(detail).get("table"), json.loads(detail).get("value")) == (fix.table, fix.value)
     }
     return sorted(found)

@@ -142,7 +142,7 @@ async def _done(work: object) -> None:
 def rejected_by_erp(connection: Connection) -> list[str]:
     """Open items of transactions that the books refused."""
     item = exception_table.c
-    rows = connection.execute(select(item.exception_id, item.detail).where(item.state == "open")).tuples()
+    rows = connection.execute(select(item.exception_id, item.detail).where(item.state == "open"))
     details = {exception_id: json.loads(detail) for exception_id, detail in rows}
     return sorted(one for one, told in details.items() if told.get("refused") and told.get("system") == "erp")
 

@@ -152,13 +152,7 @@ def _open(url: URL) -> Engine:
 
     def durable(connection: Any, _record: Any) -> None:
         _turn_to_wal(connection)
-        for pragma in (
-            "synchronous=FULL",
-            "busy_timeout=30000",
-            "temp_store=MEMORY",
-            "cache_size=-8000",
-            "wal_autocheckpoint=0",
-        ):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     event.listen(engine, "connect", durable)
