@@ -51,7 +51,13 @@ def outcomes(player: Player, order: Any) -> Iterator[Outcome]:
     for name, engine, only in player.wanted():
         calm = Case(scene=name, engine=engine, database=order.database)
         plan = Matrix(calm, player, random.Random(f"{order.seed}:{name}:{engine}:{order.database}"), only)
-        yield from plan.sample(order.places) if order.effort == "sample" else plan.full(order.budget_s)
+        match order.effort:
+            case "calm":
+                yield from plan.calm()
+            case "sample":
+                yield from plan.sample(order.places)
+            case _:
+                yield from plan.full(order.budget_s)
 
 
 class Matrix:

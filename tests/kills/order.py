@@ -14,7 +14,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     scenes: tuple[str, ...] = ()
     """Scene and engine, as `onboarding/journal`; none for all that the database offers."""
     effort: str = "sample"
-    """`sample`: every place once, on the first run. `full`: every occurrence, recoveries, recoveries of these."""
+    """`calm`: no kills. `sample`: every place once, on the first run. `full`: every occurrence, in recoveries too."""
     places: int = 0
     """How many places a sample of a scene holds; 0 for all."""
     budget_s: float = 45.0
