@@ -67,6 +67,7 @@ def fill(database: Database, *, up_to: int, chosen: int) -> int:
             _fill(connection, database, copies=copies, chosen=chosen)
         if database.is_sqlite:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.exec_driver_sql("PRAGMA wal_autocheckpoint=0")
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
     return have + copies * chosen
 
@@ -74,6 +75,7 @@ def fill(database: Database, *, up_to: int, chosen: int) -> int:
 def _fill(connection: Connection, database: Database, *, copies: int, chosen: int) -> None:
     if database.is_sqlite:
         connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        connection.exec_driver_sql("PRAGMA wal_autocheckpoint=1000")
     indexes = [index for table in _TABLES for index in table.indexes]
     for index in indexes:
         index.drop(connection, checkfirst=True)

@@ -5,8 +5,6 @@ stand in the name of each test.
 """
 
 import asyncio
-import json
-import os
 import shutil
 from collections.abc import Sequence
 from itertools import product
@@ -25,6 +23,7 @@ from tests import databases
 from tests.ambiguity.doubtful import Doubt, DoubtfulVendor
 from tests.backbone.conformance.rig import Rig
 from tests.backbone.shop import estate
+from tests.campaign_figures import drop
 
 A, B, C, D = EffectClass.NATIVE_KEY, EffectClass.UPSERT, EffectClass.LOOKUP, EffectClass.ONCE
 EVERY = [pytest.param(c, d, id=f"{c.value}-{d.value.replace(' ', '-')}") for c in (A, B, C, D) for d in Doubt]
@@ -173,16 +172,9 @@ async def test_two_doubtful_answers_in_a_row(effect_class: EffectClass, sqlite_t
         sendings += len(bench.vendor.sent)
         shutil.rmtree(apart)
     assert sendings > len(rows) or effect_class is C, "nothing was ever sent again: only the first doubt was met"
-    drop_figures(effect_class, {"pairs_of_doubts": len(rows), "writes_sent": sendings})
-
-
-def drop_figures(effect_class: EffectClass, figures: dict[str, int]) -> None:
-    """Written where the campaign asks for them; without it, nowhere."""
-    folder = os.environ.get("ACCORDANT_CAMPAIGN_RESULTS", "")
-    if folder:
-        named = {f"class_{effect_class.value}_{name}": count for name, count in figures.items()}
-        path = Path(folder) / f"ambiguity-{effect_class.value}.json"
-        path.write_text(json.dumps({"part": "ambiguity", "figures": named}))
+    name = f"class {effect_class.value}"
+    figures = {f"{name}: pairs of doubts": len(rows), f"{name}: writes sent": sendings}
+    drop(f"ambiguity-{effect_class.value}", figures, part="ambiguity")
 
 
 class _Everything(set[str]):

@@ -13,8 +13,8 @@ from accordant.canonical.operation import EffectClass
 from accordant.kernel.clock import SystemClock
 from accordant.kernel.database import NotCommitted
 from tests.backbone.conformance.rig import Rig
+from tests.campaign_figures import drop
 from tests.faults.cluster import Cluster
-from tests.faults.figures import drop
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kills]
 CLASSES = (EffectClass.NATIVE_KEY, EffectClass.UPSERT, EffectClass.LOOKUP)
@@ -137,7 +137,7 @@ async def test_a_database_that_comes_and_goes(mortal: Cluster, mortal_url: str, 
     assert max(recovered) < RECOVERED_WITHIN_S
     if restarts > 10:
         drop(
-            "postgresql-restarts",
+            "faults-postgresql-restarts",
             {
                 "restarts": kinds["killed"] + kinds["stopped at once"] + kinds["stopped"],
                 "interruptions": dict(kinds),
@@ -147,4 +147,5 @@ async def test_a_database_that_comes_and_goes(mortal: Cluster, mortal_url: str, 
                 "doubled": 0,
                 "recovered_s_max": round(max(recovered), 2),
             },
+            part="faults",
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.figures import drop
+from tests.campaign_figures import drop
 from tests.faults.traced import WATCHED, Door, Reader, door, ids, needs_strace
 
 EXIT_FAILED = 70
@@ -67,7 +67,8 @@ class TestDurableBeforeAcknowledged:
         assert proof.proven == worker.acknowledged
         assert proof.unproven == frozenset()
         if count > 100:
-            drop("webhooks", {"webhooks_acknowledged": count, "webhooks_proven_durable_first": len(proof.proven)})
+            figures = {"webhooks_acknowledged": count, "webhooks_proven_durable_first": len(proof.proven)}
+            drop("faults-webhooks", figures, part="faults")
 
     async def test_a_worker_that_does_not_wait_for_the_disk_is_found_out(self, worker: Door) -> None:
         proof = (await self.traced(worker, 10, module="tests.faults.careless")).read()
@@ -105,7 +106,7 @@ async def test_killed_at_a_system_call_nothing_acknowledged_is_missing(worker: D
     assert 0 in worker.statuses()
     assert worker.acknowledged - worker.kept() == set()
     name = at.partition(",")[0].replace(":", "-").replace("=", "")
-    drop(f"kill-{name}", {"kills": 1, "acknowledged": len(worker.acknowledged), "lost": 0})
+    drop(f"faults-kill-{name}", {"kills": 1, "acknowledged": len(worker.acknowledged)}, part="faults")
 
 
 @needs_strace

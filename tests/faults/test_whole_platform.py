@@ -20,10 +20,10 @@ from accordant.launch.export import plan_of_export
 from accordant.launch.run import Plan, Run, parse_fix
 from accordant.proving.proxy import NONE, Fault
 from tests import databases
+from tests.campaign_figures import drop
 from tests.experience.test_same_end import ACCOUNTS, DEALS_EACH, FIX, _export
 from tests.faults.aside import Aside, aside
 from tests.faults.cluster import Cluster
-from tests.faults.figures import drop
 
 pytestmark = [pytest.mark.campaign, pytest.mark.slow, pytest.mark.kills, pytest.mark.postgres]
 PROMISES = ("duplicate_effects", "lost_events", "partial_without_exception", "stale_overwrites")
@@ -134,4 +134,4 @@ async def test_bad_lines_everywhere_and_a_database_that_dies_leave_the_same_four
             assert shaken[phase][promise] == 0, (phase, promise)
             figures[promise] = shaken[phase][promise]
     assert shaken["final"]["transactions"] == {"completed": ACCOUNTS * DEALS_EACH}
-    drop("whole-platform", figures)
+    drop("faults-whole-platform", figures, part="faults")

@@ -4,7 +4,6 @@ One case again, as its failure names it: `ACCORDANT_KILL_CASE='onboarding/journa
 further kills after ` > `.
 """
 
-import json
 import os
 from datetime import date
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from accordant.proving.boundaries import places
+from tests.campaign_figures import drop
 from tests.kills.case import Case
 from tests.kills.order import Order
 from tests.kills.play import Tally, outcomes
@@ -79,23 +79,18 @@ def test_one_case_again(folder: str, request: pytest.FixtureRequest) -> None:
 
 def write_results(tally: Tally, registry: set[str], database: str) -> None:
     """For the report of the campaign, where it asks for it."""
-    target = os.environ.get("ACCORDANT_CAMPAIGN_RESULTS")
-    if target:
-        figures = {
-            "places": len(registry),
-            f"{database}: never killed at": " ".join(sorted(registry - tally.covered[1])),
-            f"{database}: reached": len(tally.reached),
-            f"{database}: killed at": len(tally.covered[1]),
-            f"{database}: killed at in recovery": len(tally.covered[2]),
-            f"{database}: killed at in recovery of recovery": len(tally.covered[3]),
-            "cases": tally.cases,
-            "kills": sum(tally.kills.values()),
-            f"{database}: worst resume_s": round(tally.worst_resume_s, 2),
-            "violations": len(tally.violations),
-        }
-        if tally.violations:
-            figures["violating"] = "; ".join(tally.violations[:20])
-        Path(target).mkdir(parents=True, exist_ok=True)
-        (Path(target) / f"kills-{database}.json").write_text(
-            json.dumps({"part": "kills", "figures": figures}), encoding="utf-8"
-        )
+    figures: dict[str, object] = {
+        "places": len(registry),
+        f"{database}: never killed at": " ".join(sorted(registry - tally.covered[1])),
+        f"{database}: reached": len(tally.reached),
+        f"{database}: killed at": len(tally.covered[1]),
+        f"{database}: killed at in recovery": len(tally.covered[2]),
+        f"{database}: killed at in recovery of recovery": len(tally.covered[3]),
+        "cases": tally.cases,
+        "kills": sum(tally.kills.values()),
+        f"{database}: worst resume_s": round(tally.worst_resume_s, 2),
+        "violations": len(tally.violations),
+    }
+    if tally.violations:
+        figures["violating"] = "; ".join(tally.violations[:20])
+    drop(f"kills-{database}", figures, part="kills")

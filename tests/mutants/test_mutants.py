@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.campaign_figures import drop
 from tests.faults.traced import WATCHED, Reader, door, ids, needs_strace
 from tests.mutants.mutants import MUTANTS, Mutant, named
 from tests.mutants.planting import Change, NotPlanted, changed
@@ -30,10 +31,8 @@ def _environment(mutant: str) -> dict[str, str]:
 
 def _caught(mutant: Mutant, how: dict[str, Any]) -> None:
     """Leave for the report what was planted and what found it."""
-    folder = os.environ.get("ACCORDANT_CAMPAIGN_RESULTS", "")
-    if folder:
-        said = {"part": "mutants", "figures": {"planted": 1, "caught": 1, mutant.name: {"rule": mutant.rule, **how}}}
-        (Path(folder) / f"mutant-{MUTANTS.index(mutant)}.json").write_text(json.dumps(said))
+    figures = {"planted": 1, "caught": 1, mutant.name: {"rule": mutant.rule, **how}}
+    drop(f"mutant-{MUTANTS.index(mutant)}", figures, part="mutants")
 
 
 def _id(mutant: Mutant) -> str:

@@ -1,8 +1,6 @@
 """Many seeds: what they came to, which rare states they reached, and the line that replays one."""
 
 import gc
-import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
+from tests.campaign_figures import drop
 from tests.simulation.judge import judge, rare_states
 from tests.simulation.world import World
 
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
-RESULTS = "ACCORDANT_CAMPAIGN_RESULTS"
 
 SOMETIMES = (
     "a blocked deal took a correction up",
@@ -119,11 +117,8 @@ class Figures:
             for seed, findings in self.failed.items()
         )
 
-    def write(self, part: str) -> None:
+    def write(self, name: str) -> None:
         """Leave the figures where the campaign collects them."""
-        folder = os.environ.get(RESULTS)
-        if not folder:
-            return
         figures = {
             "seeds": self.seeds,
             "transactions": self.transactions,
@@ -133,8 +128,7 @@ class Figures:
             "rare states reached": f"{sum(state in self.reached for state in SOMETIMES)} of {len(SOMETIMES)}",
             "sometimes": dict(sorted(self.reached.items())),
         }
-        file = Path(folder) / f"{part}.json"
-        file.write_text(json.dumps({"part": "simulation", "figures": figures}, indent=1), encoding="utf-8")
+        drop(name, figures, part="simulation")
 
 
 @contextmanager

@@ -1,10 +1,7 @@
 """Whatever happens in whatever order, the platform's books end as a careful clerk would have kept them."""
 
-import json
-import os
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests import databases
+from tests.campaign_figures import drop
 from tests.stateful.machine import PlatformMachine
 
 _CHECKS = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
@@ -57,17 +55,6 @@ def play(fresh_url: databases.FreshUrl, chosen: settings) -> Counter[str]:
     return counts
 
 
-@pytest.fixture
-def campaign_results() -> Iterator[dict[str, int]]:
-    """Figures of the long run, put where the campaign collects them."""
-    figures: dict[str, int] = {}
-    yield figures
-    folder = os.environ.get("ACCORDANT_CAMPAIGN_RESULTS")
-    if folder and figures:
-        text = json.dumps({"part": "stateful", "figures": figures}, indent=1)
-        (Path(folder) / "stateful.json").write_text(text + "\n", encoding="utf-8")
-
-
 @pytest.mark.slow
 def test_the_books_are_as_the_clerk_would_have_them(sqlite_template: Path, tmp_path: Path) -> None:
     counts = play(lambda: databases.fresh_sqlite(sqlite_template, tmp_path), DEFAULT)
@@ -84,10 +71,10 @@ def test_also_on_postgresql(postgresql: str, postgresql_template: str) -> None:
 
 @pytest.mark.campaign
 @pytest.mark.timeout(0)
-def test_the_books_in_the_long_run(sqlite_template: Path, tmp_path: Path, campaign_results: dict[str, int]) -> None:
+def test_the_books_in_the_long_run(sqlite_template: Path, tmp_path: Path) -> None:
     """A failure prints its example; it is then played by hand in `test_found`, for ever."""
     until_s, total = time.monotonic() + CAMPAIGN_S, Counter[str]()
     while time.monotonic() < until_s and total["examples"] < CAMPAIGN_EXAMPLES:
         total += play(lambda: databases.fresh_sqlite(sqlite_template, tmp_path), CAMPAIGN)
-    campaign_results |= total
+    drop("stateful", total, part="stateful")
     assert total["examples"] >= CAMPAIGN.max_examples

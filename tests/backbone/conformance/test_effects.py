@@ -1,14 +1,16 @@
 """One effect, once: after a crash at any step, after any ambiguous answer, for every effect class."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from accordant.backbone.rows import effect_table
 from accordant.canonical.operation import EffectClass
-from accordant.kernel.database import NotCommitted
+from accordant.kernel.database import Changes, NotCommitted
 from accordant.kernel.errors import Malformed
 from tests.backbone.conformance.conftest import Rigs
+from tests.backbone.conformance.rig import Rig
 from tests.backbone.conformance.vendor import A, B, C, D, Vendor
 
 STEPS = ("one", "two", "three")
@@ -138,6 +140,24 @@ async def test_a_sending_that_was_written_down_nowhere_is_looked_for_when_the_ke
     assert rig.vendor.lookups == ["o"]
 
 
+def _holds_an_effect(batch: Sequence[Changes]) -> bool:
+    return any(table is effect_table for changes in batch for table, _ in changes.put_rows)
+
+
+def _refuse(rig: Rig, which: Callable[[Sequence[Changes]], bool], *, times: int) -> list[int]:
+    """A database that is full for the first groups of a kind; tells how many it has refused."""
+    real, refused = rig.writer._session.write, list[int]()
+
+    def write(batch: Any) -> Any:
+        if len(refused) < times and which(batch):
+            refused.append(1)
+            return [NotCommitted("the disk is full")] * len(batch)
+        return real(batch)
+
+    rig.writer._session.write = write
+    return refused
+
+
 async def test_what_a_dead_process_may_have_sent_is_not_refused_before_it_was_looked_for(rigs: Rigs) -> None:
     """Killed after the vendor applied it and before the row was durable; the next process's sending is refused."""
     rig = rigs(single(A))
@@ -154,16 +174,7 @@ async def test_what_a_dead_process_may_have_sent_is_not_refused_before_it_was_lo
 async def test_what_could_not_be_written_down_was_not_sent_and_leaves_no_doubt(rigs: Rigs) -> None:
     rig = rigs(single(D))
     await rig.start()
-    real = rig.writer._session.write
-    refused: list[int] = []
-
-    def write(batch: Any) -> Any:
-        if any(table is effect_table for changes in batch for table, _ in changes.put_rows) and not refused:
-            refused.append(1)
-            return [NotCommitted("the disk is full")] * len(batch)
-        return real(batch)
-
-    rig.writer._session.write = write
+    refused = _refuse(rig, _holds_an_effect, times=1)
     await rig.tell("o")
     await rig.settled()
     assert refused
@@ -176,16 +187,7 @@ async def test_a_doubt_that_the_database_did_not_take_down_is_not_forgotten(rigs
     rig = rigs(single(A))
     rig.vendor.plan = {"o": ["fine", "no"]}
     await rig.start()
-    real = rig.writer._session.write
-    refused: list[int] = []
-
-    def write(batch: Any) -> Any:
-        if any(table is effect_table for changes in batch for table, _ in changes.put_rows) and len(refused) < 2:
-            refused.append(1)
-            return [NotCommitted("the disk is full")] * len(batch)
-        return real(batch)
-
-    rig.writer._session.write = write
+    refused = _refuse(rig, _holds_an_effect, times=2)
     rig.clock.advance(1)
     await rig.tell("o")
     await rig.settled()
@@ -242,16 +244,7 @@ async def test_a_database_that_refuses_the_outcome_causes_no_second_sending(rigs
     """The sending was applied; only we could not write it down: that is no `not applied`."""
     rig = rigs(single(C))
     await rig.start()
-    real = rig.writer._session.write
-    refused: list[int] = []
-
-    def write(batch: Any) -> Any:
-        if rig.vendor.applied and len(refused) < 2:
-            refused.append(1)
-            return [NotCommitted("the disk is full")] * len(batch)
-        return real(batch)
-
-    rig.writer._session.write = write
+    refused = _refuse(rig, lambda _: bool(rig.vendor.applied), times=2)
     await rig.tell("o")
     await rig.settled()
     assert refused
@@ -371,13 +364,6 @@ def _nothing() -> Any:
     return Changes()
 
 
-def _lose_effects(rig: Any) -> None:
+def _lose_effects(rig: Rig) -> None:
     """No row of an effect becomes durable in this life."""
-    real = rig.writer._session.write
-
-    def write(batch: Any) -> Any:
-        if any(table is effect_table for changes in batch for table, _ in changes.put_rows):
-            return [NotCommitted("killed before it was durable")] * len(batch)
-        return real(batch)
-
-    rig.writer._session.write = write
+    _refuse(rig, _holds_an_effect, times=10**9)

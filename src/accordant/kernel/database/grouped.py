@@ -5,7 +5,7 @@ While one group is being read, the next one gathers. Whoever asks gets what was 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from accordant.kernel.database.problems import Unstorable
 from accordant.kernel.failpoints import around
 
 T = TypeVar("T")
+Read = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 Many = Callable[[Connection, Sequence[str]], Mapping[str, Any]]
 
 
@@ -24,12 +25,6 @@ class Lookup(msgspec.Struct, Generic[T], frozen=True):
     """Values by key; keys that are not found are absent. A frozen struct or a function, so that equal ones meet."""
     key: str
     absent: T
-
-
-class Read(Protocol):
-    """Runs a query in a reading thread."""
-
-    def __call__(self, query: Callable[[Connection], Any], /) -> Awaitable[Any]: ...
 
 
 class GroupedReads:
