@@ -7,6 +7,7 @@ which goes on with the old one while that is good.
 import asyncio
 import base64
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 from urllib.parse import quote
@@ -36,7 +37,7 @@ class _Held(msgspec.Struct):
     ends_at_s: float
 
 
-class _TokenAuth:
+class _TokenAuth(ABC):
     """A bearer token that is fetched when needed, by one at a time."""
 
     def __init__(self, token_path: str, lifetime_s: float | None) -> None:
@@ -69,9 +70,9 @@ class _TokenAuth:
             self._held = None
         return True
 
+    @abstractmethod
     def _form(self, wire: Wire) -> tuple[Sequence[tuple[str, str]], Mapping[str, str]]:
         """Fields and headers of the call to the token endpoint."""
-        raise NotImplementedError
 
     async def _renew(self) -> _Held:
         wire = attached(self._wire)

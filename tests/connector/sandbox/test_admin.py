@@ -111,6 +111,8 @@ class Tiny(Sandbox):
         return Reply(problem.status, {})
     async def root(self, call):
         return Reply(200, {"set": dict(self.kit.settings)})
+    def load(self, data):
+        return 0
 
 run(Tiny, SandboxOptions.from_argv("erp"))
 """

@@ -1,8 +1,9 @@
 """The example in the package's docstring works as printed."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -12,7 +13,7 @@ from accordant.connector import sandbox
 async def test_the_example_runs(tmp_path: Path) -> None:
     assert sandbox.__doc__ is not None
     text = sandbox.__doc__[sandbox.__doc__.index("    class Acme") : sandbox.__doc__.index("    if __name__")]
-    names = {**vars(sandbox), "Iterable": Iterable}
+    names = {**vars(sandbox), "Iterable": Iterable, "Mapping": Mapping, "Any": Any}
     exec(textwrap.dedent(text), names)
     options = sandbox.SandboxOptions(system="billing", state_dir=tmp_path)
     headers = {"Authorization": "Bearer k"}

@@ -30,6 +30,11 @@ or the write after the answer:
             record = self.customers.get(call.params["id"])
             return Reply(200, record) if record else self.render(Problem("not_found", 404))
 
+        def load(self, data: Mapping[str, Any]) -> int:
+            for record in data["customers"]:
+                self.customers.put(record["id"], record)
+            return len(data["customers"])
+
     if __name__ == "__main__":
         run(Acme, SandboxOptions.from_argv("billing"))
 

@@ -96,9 +96,9 @@ class Sandbox(ABC):
         """All records by kind, in a stable order, for comparing systems."""
         return {}
 
+    @abstractmethod
     def load(self, data: Mapping[str, Any]) -> int:
         """Seed records in bulk, outside the ledger; returns how many."""
-        raise NotImplementedError
 
     def expire_tokens(self) -> None:  # noqa: B027 - optional
         """Make every access token given out so far invalid."""

@@ -4,7 +4,7 @@ Source: RFC 9457, https://www.rfc-editor.org/rfc/rfc9457
 """
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
@@ -94,7 +94,8 @@ def _said(error: HTTPException) -> str:
     extra: object = error.extra
     if isinstance(extra, list) and extra:
         said: list[Any] = extra  # Litestar types it as a list of anything
-        return "; ".join(str(one.get("message", one)) if isinstance(one, dict) else str(one) for one in said)[:100]  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        told = (cast("dict[str, Any]", one).get("message", one) if isinstance(one, dict) else one for one in said)
+        return "; ".join(map(str, told))[:100]
     return str(error.detail)[:100]
 
 
