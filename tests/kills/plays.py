@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import random
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -26,19 +27,24 @@ FAMILY: dict[str, Any] = {"Account": [PARENT, CHILD]}
 WON: dict[str, Any] = {**FAMILY, "Opportunity": [deal("7")]}
 MISSPELT: dict[str, Any] = {**FAMILY, "Opportunity": [deal("7", Product__c="Ledger Strat")]}
 LOST: dict[str, Any] = {**FAMILY, "Opportunity": [deal("7", StageName="Closed Lost")]}
-AMENDED: dict[str, Any] = {
-    "Opportunity": [
-        deal(
-            "8",
-            Type="Existing Customer - Upgrade",
-            TotalOpportunityQuantity="2",
-            Amount="1200.00",
-            Amends_Opportunity__c="7",
-            CloseDate="2026-05-02",
-        )
-    ]
-}
-NUL = deal("8", AccountId=PARENT["Id"], Account_Name__c="Lone\x00Star")
+
+
+def _upgrade(number: str, *, to: int) -> dict[str, Any]:
+    """Deal 7 with so many units from May on."""
+    return deal(
+        number,
+        Type="Existing Customer - Upgrade",
+        TotalOpportunityQuantity=str(to),
+        Amount=f"{to * 600}.00",
+        Amends_Opportunity__c="7",
+        CloseDate="2026-05-02",
+    )
+
+
+AMENDED: dict[str, Any] = {"Opportunity": [_upgrade("8", to=2)]}
+AMENDED_TWICE: dict[str, Any] = {"Opportunity": [_upgrade("8", to=2), _upgrade("9", to=3)]}
+TOO_LONG = deal(random.Random(8).randbytes(4_000).hex(), Id="006Kx0000000008IAA")
+"""PostgreSQL cannot put such a number into an index."""
 POSTGRESQL = {"postgresql": ("journal",)}
 
 
@@ -97,6 +103,12 @@ async def knock(stage: Stage, body: bytes) -> int:
             await asyncio.sleep(0.02)
 
 
+async def one_cannot_be_kept(stage: Stage) -> None:
+    held = inbox_table.c
+    query = select(held.message_id).where(held.state == "quarantined")
+    await stage.until(lambda: stage.rows(query))
+
+
 async def lock_is_dropped(stage: Stage) -> None:
     """The server drops the connection that holds the owner's lock; the owner takes it again."""
     holders = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database"
@@ -127,8 +139,9 @@ def _policies(folder: Path, was: str, shall: str) -> None:
 
 
 def books_refuse(company: Company) -> None:
-    item = {"external_id": "LEDGER-START", "name": "Ledger Start", "inactive": True}
-    company.vendors["netsuite"].load({"items": [item]})
+    """The period in which the order was placed is closed, so that the order cannot be amended any more."""
+    closed = {"starts_on": "2026-03-01", "ends_on": "2026-03-31", "closed": True}
+    company.vendors["netsuite"].load({"periods": [closed]})
 
 
 def answers_get_lost(company: Company) -> None:
@@ -169,16 +182,29 @@ SHIPPED = (
     Shipped(name="late", shows=WON, prepare=in_haste, then=books_are_slow, only=("lateness.",)),
     Shipped(
         name="together",
-        shows={**WON, "Opportunity": [*WON["Opportunity"], *AMENDED["Opportunity"]]},
-        ended=2,
+        before=(WON,),
+        ended_before=1,
+        shows=AMENDED_TWICE,
+        ended=3,
         read_back_every_s=1.0,
         only=("readback.",),
     ),
     Shipped(
-        name="unstorable", before=(WON,), ended_before=1, shows={"Opportunity": [NUL]}, only=("pump.",), on=POSTGRESQL
+        name="unstorable",
+        before=(WON,),
+        ended_before=1,
+        shows={"Opportunity": [TOO_LONG]},
+        director=one_cannot_be_kept,
+        only=("pump.",),
+        on=POSTGRESQL,
     ),
     Shipped(
-        name="lock", shows=LOST, ended=0, director=lock_is_dropped, only=("owner.look", "owner.again"), on=POSTGRESQL
+        name="lock",
+        shows=LOST,
+        ended=0,
+        director=lock_is_dropped,
+        only=("owner.look", "owner.again", "owner.retake"),
+        on=POSTGRESQL,
     ),
     Shipped(
         name="workers",

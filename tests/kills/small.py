@@ -55,6 +55,7 @@ async def winding(tx: Any, event: Any, *, vendor: RemoteVendor) -> None:
     await tx.effect("goes bad", _gone_bad(tx, vendor.operation(event.order, "bad", A)))
     await tx.effect("looked up", vendor.operation(event.order, "looked", C))
     await tx.expect("payment", Paid, match=event.order, within_s=600)
+    await tx.effect("looked up again", vendor.operation(event.order, "looked again", C))
     await tx.effect("upserted", vendor.operation(event.order, "upserted", B))
 
 

@@ -3,14 +3,23 @@
 from collections.abc import Callable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Integer, func, select
 
 from accordant.backbone.message import Message
 from accordant.backbone.rows import MessageRow, inbox_table
 from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Database, Writer, rows_of
+from accordant.kernel.database import Changes, Database, Query, Writer, as_struct, given, one_of
 from accordant.kernel.ids import content_hash, digest
 
+_c = inbox_table.c
+_UNREAD = Query(
+    select(inbox_table)
+    .where(_c.state == "kept")
+    .order_by(_c.received_at_ms, _c.message_id)
+    .limit(given("limit", type_=Integer)),
+    as_struct(MessageRow),
+)
+_HASHES = Query(select(_c.message_id, _c.body_hash).where(one_of(_c.message_id, "ids")), tuple)
 WEBHOOK = "webhook"
 CONFLICT = "event.id.conflict"
 """Note of a kept message whose delivery id had been used for other content; the pump parks it with an open item."""
@@ -111,25 +120,12 @@ class Inbox:
         )
 
     async def _known_hashes(self, message_ids: Sequence[str]) -> dict[str, str]:
-        def query(connection: Connection) -> dict[str, str]:
-            columns = inbox_table.c
-            found = connection.execute(
-                select(columns.message_id, columns.body_hash).where(columns.message_id.in_(message_ids))
-            )
-            return {row.message_id: row.body_hash for row in found}
-
-        return await self._database.read(query)
+        return dict(await self._database.read(lambda connection: _HASHES.all(connection, ids=message_ids)))
 
 
 def unread(connection: Connection, limit: int) -> list[MessageRow]:
     """Messages nobody has translated yet, oldest first."""
-    query = (
-        select(inbox_table)
-        .where(inbox_table.c.state == "kept")
-        .order_by(inbox_table.c.received_at_ms, inbox_table.c.message_id)
-        .limit(limit)
-    )
-    return rows_of(connection, query, MessageRow)
+    return _UNREAD.all(connection, limit=limit)
 
 
 def message_of(row: MessageRow) -> Message:

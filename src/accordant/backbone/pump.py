@@ -7,11 +7,10 @@ something new is decided against its watermark: the newest version read, and the
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import func, select
 
 from accordant.backbone import exceptions
 from accordant.backbone.inbox import CONFLICT, message_of, unread
@@ -21,12 +20,25 @@ from accordant.backbone.router import Router, require_authority
 from accordant.backbone.rows import MessageRow, WatermarkRow, inbox_table, transaction_table, watermark_table
 from accordant.governance.estate import Estate
 from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Unstorable, Writer
+from accordant.kernel.database import (
+    Changes,
+    Database,
+    NotCommitted,
+    NotRead,
+    Query,
+    Unstorable,
+    Writer,
+    as_struct,
+    given,
+    one_of,
+)
 from accordant.kernel.errors import AccordantError, Malformed, Terminal
 from accordant.kernel.failpoints import around
 
 log = structlog.get_logger("pump")
 _BATCH = 256
+_w = watermark_table.c
+_place = select(func.max(transaction_table.c.lane_seq)).where(transaction_table.c.event_id == _w.event_id)
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +67,13 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 Watermarks = dict[str, Mark]
+_watermark = as_struct(WatermarkRow)
+_WATERMARKS = Query(
+    select(watermark_table, _place.scalar_subquery()).where(
+        _w.tenant == given("tenant"), one_of(_w.source_record, "records")
+    ),
+    lambda row: Mark(_watermark(row[:-1]), row[-1] or 0),
+)
 
 
 class Pump:
@@ -189,18 +208,8 @@ class Pump:
         if not records:
             return {}
 
-        def query(connection: Connection) -> Watermarks:
-            columns, tx = watermark_table.c, transaction_table.c
-            place = select(func.max(tx.lane_seq)).where(tx.event_id == columns.event_id).scalar_subquery()
-            asked = tuple_(columns.tenant, columns.source_record).in_([(tenant, one) for one in records])
-            found = connection.execute(select(watermark_table, place.label("place")).where(asked)).mappings()
-            return {row["source_record"]: Mark(_watermark(dict(row)), row["place"] or 0) for row in found}
-
-        return await self._parts.database.read(query)
-
-
-def _watermark(row: Mapping[Any, Any]) -> WatermarkRow:
-    return WatermarkRow(**{name: row[name] for name in WatermarkRow.__struct_fields__})
+        found = await self._parts.database.read(lambda c: _WATERMARKS.all(c, tenant=tenant, records=records))
+        return {mark.row.source_record: mark for mark in found}
 
 
 def _source_order(item: "tuple[MessageRow, list[Told] | Ignored | AccordantError]") -> tuple[int, str]:

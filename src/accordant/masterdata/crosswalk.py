@@ -1,13 +1,11 @@
 """Which record of which system is which customer, subscription or order of ours; each pair exists once."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Table, Text, UniqueConstraint, select
+from sqlalchemy import BigInteger, Column, Connection, Table, Text, UniqueConstraint, and_, select
 
-from accordant.kernel.database import Lookup, metadata
-
-_CHUNK = 500
+from accordant.kernel.database import Lookup, Query, given, metadata, one_of
 
 
 class CrosswalkRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +36,14 @@ crosswalk_table = Table(
     UniqueConstraint("tenant", "noun", "system", "native_id", name="crosswalk_native"),
 )
 _c = crosswalk_table.c
+_NOUN = and_(_c.tenant == given("tenant"), _c.noun == given("noun"))
+_HOLDERS: Query[tuple[str, str, str]] = Query(
+    select(_c.canonical_id, _c.system, _c.native_id).where(_NOUN, one_of(_c.canonical_id, "ids")), tuple
+)
+_CANONICALS: Query[tuple[str, str]] = Query(
+    select(_c.native_id, _c.canonical_id).where(_NOUN, _c.system == given("system"), one_of(_c.native_id, "ids")),
+    tuple,
+)
 
 
 def natives(tenant: str, noun: str, *, canonical_id: str) -> Lookup[dict[str, str]]:
@@ -61,12 +67,8 @@ def holders(
 ) -> dict[str, dict[str, str]]:
     """Canonical id → system → native id, for many things at once; a thing no system holds is absent."""
     found: dict[str, dict[str, str]] = {}
-    for chunk in _chunks(canonical_ids):
-        query = select(_c.canonical_id, _c.system, _c.native_id).where(
-            _c.tenant == tenant, _c.noun == noun, _c.canonical_id.in_(chunk)
-        )
-        for canonical_id, system, native_id in connection.execute(query):
-            found.setdefault(canonical_id, {})[system] = native_id
+    for canonical_id, system, native_id in _HOLDERS.all(connection, tenant=tenant, noun=noun, ids=set(canonical_ids)):
+        found.setdefault(canonical_id, {})[system] = native_id
     return found
 
 
@@ -74,13 +76,7 @@ def canonicals_of(
     connection: Connection, tenant: str, *, noun: str, system: str, native_ids: Iterable[str]
 ) -> dict[str, str]:
     """Native id → our id, for many records of one system at once; records that are not ours are absent."""
-    found: dict[str, str] = {}
-    for chunk in _chunks(native_ids):
-        query = select(_c.native_id, _c.canonical_id).where(
-            _c.tenant == tenant, _c.noun == noun, _c.system == system, _c.native_id.in_(chunk)
-        )
-        found.update(connection.execute(query).all())
-    return found
+    return dict(_CANONICALS.all(connection, tenant=tenant, noun=noun, system=system, ids=set(native_ids)))
 
 
 class _Holders(msgspec.Struct, frozen=True):
@@ -98,9 +94,3 @@ class _Canonicals(msgspec.Struct, frozen=True):
 
     def __call__(self, connection: Connection, keys: Sequence[str]) -> dict[str, str]:
         return canonicals_of(connection, self.tenant, noun=self.noun, system=self.system, native_ids=keys)
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    every = list(dict.fromkeys(ids))
-    for start in range(0, len(every), _CHUNK):
-        yield every[start : start + _CHUNK]

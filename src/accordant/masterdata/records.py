@@ -5,9 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, and_, func, select
 
-from accordant.kernel.database import Lookup, metadata, rows_of
-
-_CHUNK = 500
+from accordant.kernel.database import Lookup, Query, as_struct, given, metadata, one_of, rows_of
 
 
 class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +34,19 @@ record_table = Table(
     Column("transaction_id", Text, nullable=False),
 )
 _c = record_table.c
+_NOUN = and_(_c.tenant == given("tenant"), _c.noun == given("noun"))
+_newest = (
+    select(_c.canonical_id, func.max(_c.version).label("version"))
+    .where(_NOUN, one_of(_c.canonical_id, "ids"))
+    .group_by(_c.canonical_id)
+    .subquery()
+)
+_LATEST = Query(
+    select(record_table).join(
+        _newest, and_(_NOUN, _c.canonical_id == _newest.c.canonical_id, _c.version == _newest.c.version)
+    ),
+    as_struct(RecordRow),
+)
 
 
 def latest_body(tenant: str, noun: str, *, canonical_id: str) -> Lookup[str]:
@@ -54,21 +65,8 @@ class _Bodies(msgspec.Struct, frozen=True):
 
 def latest_of(connection: Connection, tenant: str, *, noun: str, canonical_ids: Iterable[str]) -> dict[str, RecordRow]:
     """The newest version of many records at once, by canonical id; records never written are absent."""
-    every = list(dict.fromkeys(canonical_ids))
-    found: dict[str, RecordRow] = {}
-    for start in range(0, len(every), _CHUNK):
-        newest = (
-            select(_c.canonical_id.label("id"), func.max(_c.version).label("newest"))
-            .where(_c.tenant == tenant, _c.noun == noun, _c.canonical_id.in_(every[start : start + _CHUNK]))
-            .group_by(_c.canonical_id)
-            .subquery()
-        )
-        query = select(record_table).join(
-            newest,
-            and_(_c.tenant == tenant, _c.noun == noun, _c.canonical_id == newest.c.id, _c.version == newest.c.newest),
-        )
-        found.update((row.canonical_id, row) for row in rows_of(connection, query, RecordRow))
-    return found
+    found = _LATEST.all(connection, tenant=tenant, noun=noun, ids=set(canonical_ids))
+    return {row.canonical_id: row for row in found}
 
 
 def history(connection: Connection, tenant: str, *, noun: str, canonical_id: str) -> list[RecordRow]:

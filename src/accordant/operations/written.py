@@ -1,16 +1,35 @@
 """What the ledger knows of the records that are read back: who wrote them last, and who may be writing them now."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Integer, and_, func, select
 
 from accordant.backbone.ledger.entries import MAYBE_APPLIED
 from accordant.backbone.rows import EffectRow, TransactionRow, effect_table, transaction_table
-from accordant.kernel.database import rows_of
+from accordant.kernel.database import Query, as_struct, first_column, given, one_of
 
 _e = effect_table.c
+
+_THESE = and_(
+    one_of(_e.business_id, "business_ids"),
+    _e.kind == given("kind"),
+    _e.system == given("system"),
+    _e.state == "confirmed",
+)
+_UNREAD = and_(_e.state == "confirmed", _e.checked == "", _e.system == given("system"))
+_NEXT_KIND = Query(select(func.min(_e.kind)).where(_UNREAD, _e.kind > given("after")), first_column)
+_UNVERIFIED = Query(
+    select(effect_table)
+    .where(_UNREAD, _e.kind == given("kind"))
+    .order_by(_e.confirmed_at_ms)
+    .limit(given("limit", type_=Integer)),
+    as_struct(EffectRow),
+)
+_TRANSACTIONS = Query(
+    select(transaction_table).where(one_of(transaction_table.c.transaction_id, "ids")), as_struct(TransactionRow)
+)
 
 Record = tuple[str, str]
 """Tenant and business id; system and kind are those of the batch."""
@@ -27,6 +46,22 @@ class Last(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     n: int
     expected: str
+
+
+def _latest() -> Query[Last]:
+    """The confirmed effects that wrote each of these records last."""
+    last = (
+        select(_e.tenant, _e.business_id, func.max(_e.confirmed_at_ms).label("at_ms"))
+        .where(_THESE)
+        .group_by(_e.tenant, _e.business_id)
+        .subquery()
+    )
+    same = and_(last.c.tenant == _e.tenant, last.c.business_id == _e.business_id, last.c.at_ms == _e.confirmed_at_ms)
+    columns = select(_e.tenant, _e.business_id, _e.transaction_id, _e.name, _e.version, _e.n, _e.expected)
+    return Query(columns.join(last, same).where(_THESE), as_struct(Last))
+
+
+_LATEST = _latest()
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,44 +84,19 @@ def record_of(effect: EffectRow | Last) -> Record:
 def kinds_to_read(connection: Connection, system: str) -> list[str]:
     """One step in the index for each kind, however many effects wait."""
     kinds: list[str] = []
-    waiting = select(func.min(_e.kind)).where(_e.state == "confirmed", _e.checked == "", _e.system == system)
-    while (kind := connection.execute(waiting.where(_e.kind > (kinds[-1] if kinds else ""))).scalar()) is not None:
+    while (kind := _NEXT_KIND.first(connection, system=system, after=kinds[-1] if kinds else "")) is not None:
         kinds.append(kind)
     return kinds
 
 
 def batch_to_read(connection: Connection, system: str, *, kind: str, limit: int) -> Batch:
-    query = (
-        select(effect_table)
-        .where(_e.state == "confirmed", _e.checked == "", _e.system == system, _e.kind == kind)
-        .order_by(_e.confirmed_at_ms)
-        .limit(limit)
-    )
-    effects = rows_of(connection, query, EffectRow)
-    wanted = {one.transaction_id for one in effects}
-    rows = select(transaction_table).where(transaction_table.c.transaction_id.in_(wanted))
-    return Batch(
-        effects=effects,
-        latest=_latest(connection, system, kind=kind, business_ids={one.business_id for one in effects}),
-        rows={one.transaction_id: one for one in rows_of(connection, rows, TransactionRow)},
-    )
-
-
-def _latest(connection: Connection, system: str, *, kind: str, business_ids: Iterable[str]) -> dict[Record, list[Last]]:
-    """The confirmed effects that wrote each record last."""
-    of_these = and_(_e.business_id.in_(business_ids), _e.kind == kind, _e.system == system, _e.state == "confirmed")
-    last = (
-        select(_e.tenant, _e.business_id, func.max(_e.confirmed_at_ms).label("at_ms"))
-        .where(of_these)
-        .group_by(_e.tenant, _e.business_id)
-        .subquery()
-    )
-    same = and_(last.c.tenant == _e.tenant, last.c.business_id == _e.business_id, last.c.at_ms == _e.confirmed_at_ms)
-    found: dict[Record, list[Last]] = {}
-    columns = select(_e.tenant, _e.business_id, _e.transaction_id, _e.name, _e.version, _e.n, _e.expected)
-    for effect in rows_of(connection, columns.join(last, same).where(of_these), Last):
-        found.setdefault(record_of(effect), []).append(effect)
-    return found
+    effects = _UNVERIFIED.all(connection, system=system, kind=kind, limit=limit)
+    wanted, records = {one.transaction_id for one in effects}, {one.business_id for one in effects}
+    latest: dict[Record, list[Last]] = {}
+    for one in _LATEST.all(connection, system=system, kind=kind, business_ids=records):
+        latest.setdefault(record_of(one), []).append(one)
+    rows = {one.transaction_id: one for one in _TRANSACTIONS.all(connection, ids=wanted)}
+    return Batch(effects=effects, latest=latest, rows=rows)
 
 
 def may_be_moving(

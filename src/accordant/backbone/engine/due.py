@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Integer, func, select, text
 
 from accordant.backbone import waits
 from accordant.backbone.engine.port import Due
@@ -18,34 +18,35 @@ from accordant.backbone.rows import (
 )
 from accordant.backbone.transaction import History
 from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Database, Writer, rows_of
+from accordant.kernel.database import Changes, Database, Query, Writer, as_struct, first_column, given, one_of
 
 _tx = transaction_table.c
-_IN_CHUNK = 500
 _FIELDS = TransactionRow.__struct_fields__
+_WITH_EVENT = select(
+    transaction_table, event_table.c.type.label("event_type"), event_table.c.data.label("event_data")
+).join(event_table, event_table.c.event_id == _tx.event_id)
+_PAGE = Query(
+    _WITH_EVENT.where(_tx.due_rank.is_not(None)).order_by(_tx.due_rank).limit(given("limit", type_=Integer)), tuple
+)
+_ONE = Query(_WITH_EVENT.where(_tx.transaction_id == given("id")), tuple)
+_MEMOS = Query(select(memo_table).where(one_of(memo_table.c.transaction_id, "ids")), as_struct(MemoRow))
+_EFFECTS = Query(
+    select(effect_table).where(one_of(effect_table.c.transaction_id, "ids")).order_by(effect_table.c.version),
+    as_struct(EffectRow),
+)
+_NEXT_WAKE = Query(select(func.min(_tx.wake_at_ms)).where(_tx.wake_at_ms.is_not(None)), first_column)
 
 
 def due_page(connection: Connection, *, limit: int, leave_out: frozenset[str] = frozenset()) -> list[Due]:
     """The most urgent due transactions with their events and histories, without those already in hand."""
-    query = (
-        select(transaction_table, event_table.c.type.label("event_type"), event_table.c.data.label("event_data"))
-        .join(event_table, event_table.c.event_id == _tx.event_id)
-        .where(_tx.due_rank.is_not(None))
-        .order_by(_tx.due_rank)
-        .limit(limit + len(leave_out))
-    )
-    rows = [row for row in connection.execute(query) if row[0] not in leave_out][:limit]
+    page = _PAGE.all(connection, limit=limit + len(leave_out))
+    rows = [row for row in page if row[0] not in leave_out][:limit]
     return _with_history(connection, rows)
 
 
 def one_due(connection: Connection, transaction_id: str) -> Due | None:
     """One transaction, due or not, with everything a drive needs."""
-    query = (
-        select(transaction_table, event_table.c.type.label("event_type"), event_table.c.data.label("event_data"))
-        .join(event_table, event_table.c.event_id == _tx.event_id)
-        .where(_tx.transaction_id == transaction_id)
-    )
-    found = _with_history(connection, list(connection.execute(query)))
+    found = _with_history(connection, _ONE.all(connection, id=transaction_id))
     return found[0] if found else None
 
 
@@ -54,12 +55,10 @@ def _with_history(connection: Connection, rows: Sequence[Any]) -> list[Due]:
     ids = [row[0] for row in rows]
     memos: dict[str, dict[str, MemoRow]] = {}
     effects: dict[str, dict[str, EffectRow]] = {}
-    for start in range(0, len(ids), _IN_CHUNK):
-        chunk = ids[start : start + _IN_CHUNK]
-        for memo in rows_of(connection, select(memo_table).where(memo_table.c.transaction_id.in_(chunk)), MemoRow):
+    if ids:
+        for memo in _MEMOS.all(connection, ids=ids):
             memos.setdefault(memo.transaction_id, {})[memo.name] = memo
-        query = select(effect_table).where(effect_table.c.transaction_id.in_(chunk)).order_by(effect_table.c.version)
-        for effect in rows_of(connection, query, EffectRow):
+        for effect in _EFFECTS.all(connection, ids=ids):
             effects.setdefault(effect.transaction_id, {})[effect.name] = effect
     return [
         Due(
@@ -74,7 +73,7 @@ def _with_history(connection: Connection, rows: Sequence[Any]) -> list[Due]:
 
 def next_wake_ms(connection: Connection) -> int | None:
     """The instant at which the next sleeper wakes."""
-    return connection.execute(select(func.min(_tx.wake_at_ms)).where(_tx.wake_at_ms.is_not(None))).scalar()
+    return _NEXT_WAKE.first(connection)
 
 
 async def wake_sleepers(database: Database, writer: Writer, *, clock: Clock) -> bool:

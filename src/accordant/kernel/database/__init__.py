@@ -4,7 +4,7 @@ from accordant.kernel.database.changes import Changes, Committed
 from accordant.kernel.database.connection import Database, metadata
 from accordant.kernel.database.grouped import Lookup
 from accordant.kernel.database.problems import NotCommitted, NotRead, StorageLost, Unstorable
-from accordant.kernel.database.results import rows_of
+from accordant.kernel.database.queries import Query, as_struct, first_column, given, one_of, rows_of
 from accordant.kernel.database.statements import FIXED
 from accordant.kernel.database.writer import Writer
 
@@ -16,9 +16,14 @@ __all__ = [
     "Lookup",
     "NotCommitted",
     "NotRead",
+    "Query",
     "StorageLost",
     "Unstorable",
     "Writer",
+    "as_struct",
+    "first_column",
+    "given",
     "metadata",
+    "one_of",
     "rows_of",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, OperationalError
@@ -40,6 +41,14 @@ _NOTICE_SILENCE = {
 says comes first."""
 
 
+class _Gone(Exception):
+    """The connection broke; the pool has forgotten it."""
+
+
+_NOT_NOW = (OperationalError, sqlite3.OperationalError, psycopg.OperationalError, _Gone)
+"""As SQLAlchemy passes it on, and as a `Query` meets it."""
+
+
 class Database:
     """A database by URL, with a few reading threads. Writing goes through `Writer` alone."""
 
@@ -71,10 +80,11 @@ class Database:
     def _ask(self, query: Callable[[Connection], Result], engine: Engine) -> Result:
         try:
             return _twice(query, engine)
-        except (OperationalError, PoolTimeout) as failed:
+        except (*_NOT_NOW, PoolTimeout) as failed:
             raise NotRead(f"the database cannot be read: {failed}", detail={"cause": type(failed).__name__}) from failed
-        except DataError as failed:
-            raise Unstorable(f"the database cannot be asked for such a value: {failed.orig}") from failed
+        except (DataError, psycopg.DataError) as failed:
+            cause = failed.orig if isinstance(failed, DataError) else failed
+            raise Unstorable(f"the database cannot be asked for such a value: {cause}") from failed
 
     def close(self) -> None:
         """Let running reads finish and close every connection."""
@@ -85,13 +95,24 @@ class Database:
 def _twice(query: Callable[[Connection], Result], engine: Engine) -> Result:
     """Ask; where the connection turns out to be dead, as after a restart of the server, ask on a new one."""
     try:
-        with engine.connect() as connection:
-            return query(connection)
+        return _once(query, engine)
     except OperationalError as failed:
         if not failed.connection_invalidated:
             raise
-        with engine.connect() as connection:
+    except _Gone:
+        pass
+    return _once(query, engine)
+
+
+def _once(query: Callable[[Connection], Result], engine: Engine) -> Result:
+    with engine.connect() as connection:
+        try:
             return query(connection)
+        except psycopg.OperationalError as failed:  # out of a `Query`; what SQLAlchemy ran, it looked after itself
+            if not connection.connection.driver_connection.closed:  # pyright: ignore[reportOptionalMemberAccess]
+                raise
+            connection.invalidate()
+            raise _Gone(str(failed)) from failed
 
 
 def durability(database: Database) -> str:
