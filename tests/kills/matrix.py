@@ -24,8 +24,9 @@ IDLE = frozenset(
 )
 """Reached mostly by looking for work, or beside a commit that is a place itself: some occurrences stand for all."""
 IDLE_MAX = 12
-IN_RECOVERY_MAX = 2
-"""Occurrences of each place that are tried within a recovery."""
+EARLY = 3
+"""In a recovery, a place is hit at one of its first occurrences: where another kill came before, later ones may be
+none."""
 BATCH = 24
 Chain = tuple[str, ...]
 
@@ -132,12 +133,13 @@ class Matrix:
         return sorted((place, n) for place, n in self._calm.reached.items() if place.startswith(self._only or ""))
 
     def _chains(self, played: Sequence[Outcome]) -> dict[str, Chain]:
-        """For each occurrence that was reached after the kills, the chain of kills that leads to it."""
+        """For each place that was reached after the kills, a chain of kills that leads to one of its occurrences."""
         found: dict[str, Chain] = {}
         for outcome in played:
             reached = {place: n for place, n in outcome.reached.items() if place.startswith(self._only or "")}
-            for one in occurrences(reached, at_most=IN_RECOVERY_MAX):
-                found.setdefault(one, (*outcome.killed, one))
+            for place, times in sorted(reached.items()):
+                kill = f"{place}@{self._rng.randint(1, min(times, EARLY))}"
+                found.setdefault(place, (*outcome.killed, kill))
         return found
 
     def _early_midway_late(self) -> list[str]:
@@ -161,10 +163,10 @@ def differences(calm: Outcome, outcome: Outcome) -> list[str]:
     return found
 
 
-def occurrences(reached: Mapping[str, int], at_most: int | None = None) -> list[str]:
+def occurrences(reached: Mapping[str, int]) -> list[str]:
     found: list[str] = []
     for place, n in sorted(reached.items()):
-        limit = at_most or (IDLE_MAX if place.partition(":")[0] in IDLE else n)
+        limit = IDLE_MAX if place.partition(":")[0] in IDLE else n
         found += [f"{place}@{one}" for one in _spread(n, limit)]
     return found
 
@@ -197,8 +199,7 @@ def _joined(firsts: Sequence[Chain], second: Mapping[str, Chain], third: Mapping
 def _missed(found: Sequence[Outcome], wanted: Mapping[str, Chain], depth: int) -> list[Chain]:
     """Chains for the places at which no recovery of this depth was killed yet."""
     hit = {place_of(one.killed[depth - 1]) for one in found if len(one.killed) >= depth}
-    missed = {place_of(one): chain for one, chain in reversed(list(wanted.items())) if place_of(one) not in hit}
-    return list(missed.values())
+    return [chain for place, chain in wanted.items() if place not in hit]
 
 
 def place_of(kill: str) -> str:

@@ -27,7 +27,7 @@ from tests.kills import records
 from tests.kills.company import Company, applied
 from tests.kills.scene import Ending, Seat
 
-LOOK_EVERY_S = 0.02
+LOOK_EVERY_S = 0.04
 TRUTH = Truth(all_facts_known=False)
 """What must be there is told by an undisturbed play; the checker judges what may never be, whatever was played."""
 ALONE: Mapping[str, tuple[str, ...]] = {"sqlite": ("journal",), "postgresql": ("journal",)}

@@ -16,8 +16,16 @@ from tests.kills.case import Case
 from tests.kills.order import Order
 from tests.kills.play import Tally, outcomes
 
-EXEMPT: dict[str, str] = {}
-"""Places at which a kill would mean nothing, and why; none so far."""
+NOT_THERE = {
+    # SQLite has one process, no workers and no server that could drop a lock.
+    "sqlite": (
+        *("dbos.", "database.turn", "schema.turn", "locks.ask", "locks.run", "locks.watch"),
+        *("owner.advise", "owner.again", "owner.look", "owner.retake", "owner.watch"),
+    ),
+    # PostgreSQL looks after its own log and takes no lock on a file.
+    "postgresql": ("database.checkpoint", "owner.lock", "schema.begin"),
+}
+"""Boundaries that the code for this database never comes to; the other database's matrix is killed at each of them."""
 TODAY = date.today().toordinal()  # noqa: DTZ011 - which sample is drawn, nothing more
 QUICK = ("onboarding/journal", "amendment/journal", "correction/journal", "countered/journal", "winding/journal")
 
@@ -52,18 +60,18 @@ def test_a_sample_of_places_of_every_flow(folder: str) -> None:
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_every_place_of_the_platform(database: str, folder: str, request: pytest.FixtureRequest) -> None:
     server = request.getfixturevalue("postgresql") if database == "postgresql" else ""
-    order = Order(folder=folder, database=database, server=server, effort="full", budget_s=20, seed=TODAY, jobs=3)
-    tally, registry, reached = Tally(), set(places()), set[str]()
+    order = Order(folder=folder, database=database, server=server, effort="full", budget_s=10, seed=TODAY, jobs=3)
+    tally = Tally()
+    registry = {place for place in places() if not place.startswith(NOT_THERE[database])}
     for outcome in outcomes(order):
         tally.add(outcome)
-        reached |= set() if outcome.case.kills else set(outcome.reached)
         if tally.cases % 50 == 0:  # whoever ends it early still sees what it found
             write_results(tally, registry, database)
     write_results(tally, registry, database)
     assert not tally.violations, "\n".join(tally.violations)
     assert tally.worst_resume_s <= 10
-    assert reached - tally.covered[1] == set(EXEMPT), "no kill ever hit these places"
-    assert tally.covered[1] <= registry, "places that the sources do not name"
+    assert registry - tally.covered[1] == set(), "no kill ever hit these places"
+    assert tally.covered[1] <= registry, "places that are not there, or that the sources do not name"
     assert len(tally.covered[2]) >= 60
     assert len(tally.covered[3]) >= 60
 
@@ -77,10 +85,14 @@ def test_one_case_again(folder: str, request: pytest.FixtureRequest) -> None:
     assert tally_of(Order(folder=folder, database=database, server=server, cases=(one,))).violations == []
 
 
+def test_every_place_is_killed_at_on_one_database_at_least() -> None:
+    assert not [place for place in places() if all(place.startswith(one) for one in NOT_THERE.values())]
+
+
 def write_results(tally: Tally, registry: set[str], database: str) -> None:
     """For the report of the campaign, where it asks for it."""
     figures: dict[str, object] = {
-        "places": len(registry),
+        f"{database}: places": len(registry),
         f"{database}: never killed at": " ".join(sorted(registry - tally.covered[1])),
         f"{database}: reached": len(tally.reached),
         f"{database}: killed at": len(tally.covered[1]),

@@ -63,7 +63,7 @@ MUTANTS = (
             ),
             Change(
                 PUMP,
-                "        return await self._parts.database.read(query)\n",
+                "        return {mark.row.source_record: mark for mark in found}\n",
                 "        return {name: one for name, one in self.__dict__.setdefault('_cache', {}).items()"
                 " if name in records}\n",
             ),

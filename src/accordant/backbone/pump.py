@@ -207,7 +207,6 @@ class Pump:
     async def _read_watermarks(self, tenant: str, records: Sequence[str]) -> Watermarks:
         if not records:
             return {}
-
         found = await self._parts.database.read(lambda c: _WATERMARKS.all(c, tenant=tenant, records=records))
         return {mark.row.source_record: mark for mark in found}
 
