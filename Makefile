@@ -30,6 +30,8 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Installing the locked packages into $(VENV) ..."
 	@$(PIP_INSTALL) --require-hashes -r requirements.lock
 	@$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@echo "Compiling them, so that every start is a quick one ..."
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib src >/dev/null || true
 	@touch $@
 
 demo: setup ## play a seeded company and print what happened
