@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from accordant.backbone.router import Router
 from accordant.backbone.rows import CursorRow, cursor_table
 from accordant.backbone.transaction import Tools
 from accordant.canonical.operation import SystemPort
-from accordant.connector.capabilities import ConnectionSettings, Connector, Record, Row, Stream, World
+from accordant.connector.capabilities import ConnectionSettings, Connector, Row, Stream
 from accordant.connector.http import VendorHttp, open_session
 from accordant.connector.polling import Poller, PollPorts
 from accordant.connector.settings import settings_of as connection_settings
@@ -49,10 +49,6 @@ from accordant.process.contract_amendment import contract_amendment
 from accordant.process.customer_onboarding import customer_onboarding
 from accordant.process.deal_correction import deal_correction
 from accordant.systems import netsuite, salesforce, stripe, zendesk
-from accordant.systems.netsuite.sandbox import furnish as netsuite_furnish
-from accordant.systems.salesforce.sandbox import export as salesforce_export
-from accordant.systems.stripe.sandbox import furnish as stripe_furnish
-from accordant.systems.zendesk.sandbox import furnish as zendesk_furnish
 from accordant.telemetry import audit
 from accordant.telemetry.audit import continue_chain
 
@@ -64,11 +60,6 @@ VENDORS: Mapping[str, Connector] = {
 FLOWS = Flows(customer_onboarding, contract_amendment, deal_correction)
 ROOMS_WITH_TABLES = (audit, versions, crosswalk, identity, records, rows)
 
-FURNISH: Mapping[str, Callable[[World], Record]] = {
-    "stripe": stripe_furnish.furnish,
-    "netsuite": netsuite_furnish.furnish,
-    "zendesk": zendesk_furnish.furnish,
-}
 DOCUMENTED_LIMITS: Mapping[str, Mapping[str, float]] = {
     "stripe": {"rate_per_s": 24.5},
     "netsuite": {"concurrency": 5},
@@ -76,7 +67,6 @@ DOCUMENTED_LIMITS: Mapping[str, Mapping[str, float]] = {
     "salesforce": {"daily_quota": 100_000},
 }
 """Budgets that keep just inside the vendors' documented limits; the sources stand in the vendors' READMEs."""
-READ_EXPORT = {"salesforce": salesforce_export.records_from_export}
 
 
 class Connected(msgspec.Struct, frozen=True, kw_only=True):

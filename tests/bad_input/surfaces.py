@@ -25,8 +25,9 @@ from accordant.kernel.errors import AccordantError, Malformed
 from accordant.masterdata.identity_marks import normal_tax_id
 from accordant.operations.transactions import Search, find
 from accordant.process.terms import agree_amendment, agree_terms
+from accordant.sandboxes import READ_EXPORT
 from accordant.systems.netsuite import mapping as netsuite
-from accordant.wiring import READ_EXPORT, VENDORS
+from accordant.wiring import VENDORS
 from tests.bad_input.table import Input
 
 NOW_MS = 1_795_262_400_000

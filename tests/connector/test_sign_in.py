@@ -21,13 +21,12 @@ from accordant.connector.auth import (
     BearerToken,
     ClientCredentials,
     ClientCredentialsSpec,
-    JwtBearer,
-    JwtSpec,
     OAuth1,
     OAuth1Keys,
 )
 from accordant.connector.exchange import Answer
 from accordant.connector.http import Request
+from accordant.connector.jwt_bearer import JwtBearer, JwtSpec
 from accordant.kernel.clock import ManualClock
 from accordant.kernel.errors import AccordantError, Misconfigured, RateLimited, Retryable, Unavailable
 

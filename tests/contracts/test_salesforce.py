@@ -13,8 +13,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from accordant.connector.sandbox import SandboxOptions, serve
-from accordant.systems.salesforce.sandbox import CLIENT_ID, CLIENT_SECRET, SalesforceSandbox
+from accordant.systems.salesforce.sandbox import CLIENT_ID, CLIENT_SECRET
 from accordant.systems.salesforce.sandbox.schema import SCHEMA
+from accordant.systems.salesforce.sandbox.server import SalesforceSandbox
 
 CONTRACTS = os.environ.get("ACCORDANT_CONTRACTS", "")
 CASSETTES = Path(CONTRACTS) / "salesforce" / "cumulusci-cassettes"

@@ -13,7 +13,7 @@ import pytest
 from accordant.canonical.operation import Attempt
 from accordant.connector.sandbox import SandboxOptions, serve
 from accordant.systems.stripe.mapping import customer_form, terms_form
-from accordant.systems.stripe.sandbox import StripeSandbox
+from accordant.systems.stripe.sandbox.door import StripeSandbox
 from accordant.systems.stripe.sandbox.wire import unfold
 from tests.systems.stripe.account import CUSTOMER, Running, a_customer, a_subscription, connected, terms
 

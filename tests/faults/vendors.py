@@ -16,11 +16,11 @@ from accordant.connector.sandbox import SandboxOptions, serve
 from accordant.kernel.clock import SystemClock
 from accordant.proving.proxy import ChaosProxy, before
 from accordant.systems import netsuite, salesforce, stripe, zendesk
-from accordant.systems.netsuite.sandbox import NetSuite as NetSuiteSandbox
-from accordant.systems.salesforce.sandbox import SalesforceSandbox
+from accordant.systems.netsuite.sandbox.account import NetSuite as NetSuiteSandbox
 from accordant.systems.salesforce.sandbox.native_ids import id_from_key
-from accordant.systems.stripe.sandbox import StripeSandbox
-from accordant.systems.zendesk.sandbox import ZendeskSandbox
+from accordant.systems.salesforce.sandbox.server import SalesforceSandbox
+from accordant.systems.stripe.sandbox.door import StripeSandbox
+from accordant.systems.zendesk.sandbox.server import ZendeskSandbox
 from tests.systems.netsuite.account import SETUP
 from tests.systems.netsuite.sold import customer as erp_customer
 from tests.systems.stripe.account import a_customer

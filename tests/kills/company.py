@@ -17,18 +17,9 @@ from accordant.connector.sandbox.server import Pipeline
 from accordant.connector.sandbox.vendor import System
 from accordant.kernel.clock import SystemClock
 from accordant.launch import state as states
-from accordant.systems.netsuite.sandbox import NetSuite
-from accordant.systems.salesforce.sandbox import SalesforceSandbox
-from accordant.systems.stripe.sandbox import StripeSandbox
-from accordant.systems.zendesk.sandbox import ZendeskSandbox
-from accordant.wiring import FURNISH, VENDORS
+from accordant.sandboxes import FURNISH, SANDBOXES
+from accordant.wiring import VENDORS
 
-MAKERS: dict[str, Any] = {
-    "salesforce": SalesforceSandbox,
-    "stripe": StripeSandbox,
-    "netsuite": NetSuite,
-    "zendesk": ZendeskSandbox,
-}
 NO_HOOKS = frozenset({"webhooks", "webhook_endpoints"})
 
 
@@ -37,7 +28,7 @@ class Company:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.vendors: dict[str, Sandbox] = {vendor: self._make(vendor) for vendor in MAKERS}
+        self.vendors: dict[str, Sandbox] = {vendor: self._make(vendor) for vendor in SANDBOXES}
         products, self.entities = states.catalogue(folder)
         for vendor, furnish in FURNISH.items():
             world = World(
@@ -51,7 +42,7 @@ class Company:
         role: System = VENDORS[vendor].role  # pyright: ignore[reportAssignmentType]
         options = SandboxOptions(system=role, state_dir=self.folder)
         clock = SandboxClock(SystemClock())
-        sandbox: Sandbox = MAKERS[vendor](_kit(options, clock=clock, ledger=self._ledger(role, clock)))
+        sandbox: Sandbox = SANDBOXES[vendor](_kit(options, clock=clock, ledger=self._ledger(role, clock)))
         sandbox.kit.limiter.adopt(sandbox.limits())
         return sandbox
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote
 import msgspec
 
 from accordant.connector.signin import Auth, Wire, attached, required
-from accordant.connector.tokens import ClientCredentials, ClientCredentialsSpec, JwtBearer, JwtSpec
+from accordant.connector.tokens import ClientCredentials, ClientCredentialsSpec
 
 __all__ = [
     "Auth",
@@ -16,8 +16,6 @@ __all__ = [
     "BearerToken",
     "ClientCredentials",
     "ClientCredentialsSpec",
-    "JwtBearer",
-    "JwtSpec",
     "OAuth1",
     "OAuth1Keys",
     "Wire",

@@ -1,6 +1,6 @@
 """What a vendor folder offers to the platform: one `Connector`, a catalog of what it can do and what is assumed."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -138,7 +138,5 @@ class Connector(msgspec.Struct, frozen=True, kw_only=True):
     verify: VerifyDelivery | None = None
     """None: the vendor sends no signed webhooks."""
     streams: tuple[Stream, ...] = ()
-    serve_sandbox: Callable[[Any], Awaitable[None]] | None = None
-    """Run the vendor's sandbox with the kit's `SandboxOptions` until told to stop."""
     sandbox_seed: SandboxSeed
     """The fixed, public test credentials that the sandbox accepts."""

@@ -9,18 +9,15 @@ import base64
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
 
 from accordant.connector.exchange import Answer
 from accordant.connector.retry import retry_after_s
 from accordant.connector.signin import Wire, attached, credentials_refused, required
-from accordant.kernel.errors import AccordantError, Misconfigured, RateLimited, Unavailable
+from accordant.kernel.errors import AccordantError, RateLimited, Unavailable
 from accordant.kernel.failpoints import around
 
 AHEAD_S = 60.0
@@ -37,7 +34,7 @@ class _Held(msgspec.Struct):
     ends_at_s: float
 
 
-class _TokenAuth(ABC):
+class TokenAuth(ABC):
     """A bearer token that is fetched when needed, by one at a time."""
 
     def __init__(self, token_path: str, lifetime_s: float | None) -> None:
@@ -111,7 +108,7 @@ class ClientCredentialsSpec(msgspec.Struct, frozen=True, kw_only=True):
         return f"ClientCredentialsSpec(token_path={self.token_path!r}, client_id={self.client_id!r})"
 
 
-class ClientCredentials(_TokenAuth):
+class ClientCredentials(TokenAuth):
     """OAuth 2 with client id and secret."""
 
     def __init__(self, spec: ClientCredentialsSpec) -> None:
@@ -128,67 +125,6 @@ class ClientCredentials(_TokenAuth):
 
     def _form(self, wire: Wire) -> tuple[Sequence[tuple[str, str]], Mapping[str, str]]:
         return self._fields, self._extra
-
-
-class JwtSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A signed assertion that is exchanged for a token (RFC 7523)."""
-
-    token_path: str
-    private_key_pem: str
-    issuer: str
-    audience: str
-    subject: str = ""
-    algorithm: Literal["RS256", "PS256"] = "RS256"
-    key_id: str = ""
-    scope: tuple[str, ...] = ()
-    as_client: bool = False
-    """False: the assertion is the grant (Salesforce JWT bearer). True: it authenticates the client (NetSuite)."""
-    assertion_life_s: int = 180
-    lifetime_s: float | None = None
-
-    def __repr__(self) -> str:
-        return f"JwtSpec(token_path={self.token_path!r}, issuer={self.issuer!r}, key_id={self.key_id!r})"
-
-
-class JwtBearer(_TokenAuth):
-    """OAuth 2 with a signed assertion instead of a secret."""
-
-    def __init__(self, spec: JwtSpec) -> None:
-        super().__init__(spec.token_path, spec.lifetime_s)
-        self._spec = spec
-        try:
-            self._key = RSAKey.import_key(spec.private_key_pem)
-        except (ValueError, TypeError, JoseError):
-            raise Misconfigured(
-                "private_key_pem is not an RSA private key in PEM", code="credentials.missing"
-            ) from None
-        if not self._key.is_private:
-            raise Misconfigured("private_key_pem holds a public key", code="credentials.missing")
-
-    def _form(self, wire: Wire) -> tuple[Sequence[tuple[str, str]], Mapping[str, str]]:
-        assertion = self._assertion(wire)
-        if self._spec.as_client:
-            kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-            client = [("client_assertion_type", kind), ("client_assertion", assertion)]
-            return [("grant_type", "client_credentials"), *client], {}
-        return [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion)], {}
-
-    def _assertion(self, wire: Wire) -> str:
-        spec = self._spec
-        issued_at_s = wire.clock.now_ms() // 1000
-        header = {"alg": spec.algorithm, "typ": "JWT", **({"kid": spec.key_id} if spec.key_id else {})}
-        claims: dict[str, Any] = {
-            "iss": spec.issuer,
-            "aud": spec.audience,
-            "iat": issued_at_s,
-            "exp": issued_at_s + spec.assertion_life_s,
-            "jti": f"{wire.rng.getrandbits(128):032x}",
-        }
-        if spec.subject:
-            claims["sub"] = spec.subject
-        if spec.scope:
-            claims["scope"] = list(spec.scope)
-        return jwt.encode(header, claims, self._key, algorithms=[spec.algorithm])
 
 
 def _token_of(answer: Answer, wire: Wire) -> tuple[str, float | None]:

@@ -6,7 +6,7 @@ from typing import Any
 from accordant.kernel.errors import Misconfigured
 from accordant.launch import state as states
 from accordant.launch.run import Plan
-from accordant.wiring import READ_EXPORT
+from accordant.sandboxes import READ_EXPORT
 
 _WON = frozenset({"Won", "Closed Won"})
 

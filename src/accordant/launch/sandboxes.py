@@ -15,7 +15,8 @@ from accordant.governance.connections import load_connections
 from accordant.kernel.errors import Unavailable
 from accordant.kernel.settings import child_environment
 from accordant.launch import state as states
-from accordant.wiring import FURNISH, VENDORS
+from accordant.sandboxes import FURNISH
+from accordant.wiring import VENDORS
 
 _READY_WITHIN_S = 90.0
 

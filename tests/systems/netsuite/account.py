@@ -14,7 +14,8 @@ from oauthlib.oauth1.rfc5849 import SIGNATURE_HMAC_SHA256
 from yarl import URL
 
 from accordant.connector.sandbox import SandboxOptions, serve
-from accordant.systems.netsuite.sandbox import ACCESS, NetSuite
+from accordant.systems.netsuite.sandbox import ACCESS
+from accordant.systems.netsuite.sandbox.account import NetSuite
 
 TOKEN = "admin-of-the-offline-account"
 SETUP = {

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from accordant.connector.sandbox import SandboxOptions, serve
-from accordant.systems.salesforce.sandbox import SalesforceSandbox
+from accordant.systems.salesforce.sandbox.server import SalesforceSandbox
 from tests.systems.salesforce.org import Org
 
 

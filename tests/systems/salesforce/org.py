@@ -8,7 +8,8 @@ import aiohttp
 from simple_salesforce.api import Salesforce, SFType
 
 from accordant.connector.sandbox import Serving
-from accordant.systems.salesforce.sandbox import CLIENT_ID, CLIENT_SECRET, SalesforceSandbox
+from accordant.systems.salesforce.sandbox import CLIENT_ID, CLIENT_SECRET
+from accordant.systems.salesforce.sandbox.server import SalesforceSandbox
 
 ROOT = "/services/data/v67.0"
 

@@ -28,8 +28,9 @@ from accordant.kernel.errors import (
 )
 from accordant.systems.salesforce import connector
 from accordant.systems.salesforce.client import SalesforceClient, explain, quota
-from accordant.systems.salesforce.sandbox import CLIENT_ID, USERNAME, SalesforceSandbox
+from accordant.systems.salesforce.sandbox import CLIENT_ID, USERNAME
 from accordant.systems.salesforce.sandbox.native_ids import id_from_key
+from accordant.systems.salesforce.sandbox.server import SalesforceSandbox
 from tests.systems.salesforce.org import Org
 
 ACCOUNT_ID = id_from_key("001", "Acme")

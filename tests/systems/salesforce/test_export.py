@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from accordant.kernel.errors import Malformed, Misconfigured
-from accordant.systems.salesforce.sandbox import records_from_export
+from accordant.systems.salesforce.sandbox.export import records_from_export
 from accordant.systems.salesforce.sandbox.native_ids import normalized
 
 ACCOUNTS = """account,sector,year_established,revenue,employees,office_location,subsidiary_of

@@ -9,8 +9,9 @@ from joserfc.jwk import RSAKey
 
 from accordant.connector.sandbox import Fault, FaultPlan, SandboxOptions, serve
 from accordant.connector.sandbox.faults import FaultKind
-from accordant.systems.salesforce.sandbox import AUDIENCE, CLIENT_ID, USERNAME, SalesforceSandbox
+from accordant.systems.salesforce.sandbox import AUDIENCE, CLIENT_ID, USERNAME
 from accordant.systems.salesforce.sandbox.native_ids import id_from_key, normalized, with_suffix
+from accordant.systems.salesforce.sandbox.server import SalesforceSandbox
 from tests.systems.salesforce.org import ROOT, Org, secrets
 
 DEAL = {"Name": "Big", "StageName": "Won", "CloseDate": "2026-12-01"}

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from accordant.connector.sandbox import SandboxOptions, serve
-from accordant.systems.stripe.sandbox import StripeSandbox
+from accordant.systems.stripe.sandbox.door import StripeSandbox
 from tests.systems.stripe.account import ADMIN_TOKEN, Running, Start
 
 

@@ -11,7 +11,8 @@ import aiohttp
 import msgspec
 
 from accordant.connector.sandbox import SandboxOptions, Serving, serve
-from accordant.systems.zendesk.sandbox import API_TOKEN, EMAIL, ZendeskSandbox
+from accordant.systems.zendesk.sandbox import API_TOKEN, EMAIL
+from accordant.systems.zendesk.sandbox.server import ZendeskSandbox
 
 ADMIN = {"X-Sandbox-Token": "open"}
 Start = Callable[..., Awaitable["Running"]]

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from accordant.systems.zendesk.sandbox import OAUTH_TOKEN, PLANS
+from accordant.systems.zendesk.sandbox import OAUTH_TOKEN
+from accordant.systems.zendesk.sandbox.server import PLANS
 from tests.systems.zendesk.desk import Running, Start, basic
 
 ACME = {"name": "Acme", "organization_fields": {"legal_entity": "US01"}}

@@ -1,17 +1,13 @@
 """`accordant sandbox`: run one vendor's offline double in this process."""
 
-import asyncio
-import signal
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-import uvloop
 
-from accordant.connector.sandbox import SandboxOptions
-from accordant.kernel.errors import Misconfigured
+from accordant.connector.sandbox import SandboxOptions, run
 from accordant.kernel.settings import default_state, environment
+from accordant.sandboxes import SANDBOXES
 from accordant.wiring import VENDORS
 
 app = typer.Typer(add_completion=False)
@@ -27,16 +23,13 @@ def sandbox(
     option: Annotated[list[str] | None, typer.Option("--set", help="name=value, a setting of this vendor")] = None,
 ) -> None:
     """Run one vendor's sandbox until interrupted. `ACCORDANT_SANDBOX_TOKEN` opens its admin door."""
-    if vendor not in VENDORS:
-        raise typer.BadParameter(f"{vendor!r} is no vendor; choose one of {', '.join(VENDORS)}")
+    if vendor not in SANDBOXES:
+        raise typer.BadParameter(f"{vendor!r} is no vendor; choose one of {', '.join(SANDBOXES)}")
     if limits not in {"off", "real"}:
         raise typer.BadParameter("limits are off or real")
-    connector = VENDORS[vendor]
-    if connector.serve_sandbox is None:
-        raise Misconfigured(f"{vendor} has no sandbox")
     enforced: Literal["off", "real"] = "real" if limits == "real" else "off"
     options = SandboxOptions(
-        system=connector.role,  # pyright: ignore[reportArgumentType] - a connector's role is one of the four systems
+        system=VENDORS[vendor].role,  # pyright: ignore[reportArgumentType] - a connector's role is one of the four systems
         state_dir=state or default_state(),
         port=port,
         limits=enforced,
@@ -44,18 +37,9 @@ def sandbox(
         admin_token=environment().get("ACCORDANT_SANDBOX_TOKEN", ""),
         settings=dict(_named(pair) for pair in option or ()),
     )
-    try:
-        uvloop.run(_serve(connector.serve_sandbox(options)))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return
+    run(SANDBOXES[vendor], options)
 
 
 def _named(pair: str) -> tuple[str, str]:
     name, _, value = pair.partition("=")
     return name, value
-
-
-async def _serve(work: Awaitable[None]) -> None:
-    task = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    await task

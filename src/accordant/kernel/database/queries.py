@@ -9,8 +9,7 @@ from operator import itemgetter
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, Connection, Executable, SelectBase, Text, bindparam
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, Boolean, ColumnElement, Connection, Executable, SelectBase, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 

@@ -4,8 +4,7 @@ from accordant.connector.capabilities import Assumption, Connector, SandboxSeed
 from accordant.systems.netsuite.client import CAPABILITIES, connect
 from accordant.systems.netsuite.client.manners import manners
 from accordant.systems.netsuite.mapping import translate
-from accordant.systems.netsuite.sandbox import ACCESS, serve_until_cancelled
-from accordant.systems.netsuite.sandbox.setup import CURRENCIES
+from accordant.systems.netsuite.sandbox import ACCESS, CURRENCIES
 from accordant.systems.netsuite.webhooks import verify
 
 __all__ = ["connector"]
@@ -66,7 +65,6 @@ connector = Connector(
     ),
     translate=translate,
     verify=verify,
-    serve_sandbox=serve_until_cancelled,
     sandbox_seed=SandboxSeed(
         credentials={
             "consumer_key": ACCESS.consumer_key,

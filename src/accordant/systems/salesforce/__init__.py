@@ -3,7 +3,7 @@
 from accordant.connector.capabilities import Assumption, Connector, SandboxSeed, Stream
 from accordant.systems.salesforce.client import API_VERSION, CAPABILITIES, SalesforceClient, manners
 from accordant.systems.salesforce.mapping import STREAM, translate
-from accordant.systems.salesforce.sandbox import CLIENT_ID, CLIENT_SECRET, serve_sandbox
+from accordant.systems.salesforce.sandbox import CLIENT_ID, CLIENT_SECRET
 from accordant.systems.salesforce.webhooks import verify
 
 __all__ = ["connector"]
@@ -52,6 +52,5 @@ connector = Connector(
     translate=translate,
     verify=verify,
     streams=(Stream(name=STREAM, poll=SalesforceClient.changed_opportunities, look_back_s=10.0),),
-    serve_sandbox=serve_sandbox,
     sandbox_seed=SandboxSeed(credentials={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}),
 )

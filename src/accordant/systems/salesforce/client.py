@@ -19,7 +19,7 @@ from accordant.connector.exchange import Answer, Request, segment
 from accordant.connector.http import VendorHttp
 from accordant.connector.manners import Manners
 from accordant.connector.paging import path_of_link
-from accordant.connector.tokens import ClientCredentials, ClientCredentialsSpec, JwtBearer, JwtSpec
+from accordant.connector.tokens import ClientCredentials, ClientCredentialsSpec
 from accordant.kernel.clock import parse_utc_ms, utc_text
 from accordant.kernel.errors import (
     AccordantError,
@@ -92,6 +92,8 @@ def _auth(settings: ConnectionSettings) -> Auth:
     """JWT bearer where a private key is given, client credentials otherwise; neither flow names a token's lifetime."""
     given = settings.credentials
     if "private_key" in given:
+        from accordant.connector.jwt_bearer import JwtBearer, JwtSpec  # only here is the signing library needed
+
         return JwtBearer(
             JwtSpec(
                 token_path=TOKEN_PATH,

@@ -9,7 +9,7 @@ from accordant.connector.manners import Manners
 from accordant.kernel.errors import Misconfigured
 from accordant.systems.stripe.client import KEY_LIFE_S, StripeBilling, alive, explain
 from accordant.systems.stripe.mapping import translate
-from accordant.systems.stripe.sandbox import SECRET_KEY, WEBHOOK_SECRET, serve_sandbox
+from accordant.systems.stripe.sandbox import SECRET_KEY, WEBHOOK_SECRET
 from accordant.systems.stripe.webhooks import verify
 
 API_VERSION = "2026-10-28.endive"
@@ -115,7 +115,6 @@ connector = Connector(
     assumptions=_ASSUMPTIONS,
     translate=translate,
     verify=verify,
-    serve_sandbox=serve_sandbox,
     sandbox_seed=SandboxSeed(
         credentials={"secret_key": SECRET_KEY},
         webhook_secrets=(WEBHOOK_SECRET,),

@@ -3,7 +3,7 @@
 from accordant.connector.capabilities import Assumption, Connector, SandboxSeed
 from accordant.systems.zendesk.client import API_VERSION, CAPABILITIES, connect, manners
 from accordant.systems.zendesk.mapping import translate
-from accordant.systems.zendesk.sandbox import API_TOKEN, EMAIL, WEBHOOK_SECRET, serve_until_cancelled
+from accordant.systems.zendesk.sandbox import API_TOKEN, EMAIL, WEBHOOK_SECRET
 from accordant.systems.zendesk.webhooks import verify
 
 __all__ = ["connector"]
@@ -37,7 +37,6 @@ connector = Connector(
     ),
     translate=translate,
     verify=verify,
-    serve_sandbox=serve_until_cancelled,
     sandbox_seed=SandboxSeed(
         credentials={"email": EMAIL, "api_token": API_TOKEN},
         webhook_secrets=(WEBHOOK_SECRET,),

@@ -11,7 +11,6 @@ from accordant.connector.auth import Auth, OAuth1, OAuth1Keys
 from accordant.connector.capabilities import ConnectionSettings
 from accordant.connector.exchange import Answer
 from accordant.connector.manners import Manners
-from accordant.connector.tokens import JwtBearer, JwtSpec
 from accordant.kernel.errors import AccordantError, Busy, Misconfigured, RateLimited, Rejected
 
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - an address
@@ -58,6 +57,8 @@ def _auth(settings: ConnectionSettings) -> Auth:
         )
         return OAuth1(keys)
     if all(given.get(name) for name in _CERTIFIED):
+        from accordant.connector.jwt_bearer import JwtBearer, JwtSpec  # only here is the signing library needed
+
         return JwtBearer(
             JwtSpec(
                 token_path=TOKEN_PATH,

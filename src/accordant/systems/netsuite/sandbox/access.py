@@ -18,6 +18,7 @@ from oauthlib.common import Request
 from oauthlib.oauth1.rfc5849 import signature
 
 from accordant.connector.sandbox import Call, Kit, Reply
+from accordant.systems.netsuite.sandbox import TokenAccess
 
 CLOCK_TOLERANCE_S = 300
 NONCE_LENGTH = range(6, 65)
@@ -29,16 +30,6 @@ ALGORITHMS = ["PS256", "PS384", "PS512"]
 
 
 _verify = cast("Callable[[Any, str, str], bool]", signature.verify_hmac_sha256)  # pyright: ignore[reportUnknownMemberType]
-
-
-class TokenAccess(msgspec.Struct, frozen=True, kw_only=True):
-    """One integration record with one access token."""
-
-    account: str
-    consumer_key: str
-    consumer_secret: str
-    token_id: str
-    token_secret: str
 
 
 class _Certificate(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,11 +9,9 @@ from typing import Any
 import msgspec
 
 from accordant.connector.sandbox import Record
+from accordant.systems.netsuite.sandbox import CURRENCIES
 from accordant.systems.netsuite.sandbox.access import Gate
 from accordant.systems.netsuite.sandbox.records import Books
-
-CURRENCIES = {"1": "USD", "2": "GBP", "3": "CAD", "4": "EUR", "5": "AUD", "6": "CHF", "7": "SEK", "8": "JPY"}
-"""Internal id → ISO code in a new account; the first four are NetSuite's own, the others as an administrator adds."""
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,7 +5,6 @@ Sources: https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_res
 https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/salesforce_app_limits_platform_api.htm
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -17,9 +16,7 @@ from accordant.connector.sandbox import (
     Reply,
     Route,
     Sandbox,
-    SandboxOptions,
     Write,
-    serve,
 )
 from accordant.connector.sandbox.limits import DAY_S
 from accordant.connector.sandbox.vendor import System
@@ -180,9 +177,3 @@ def _outcome(draft: Draft, reply: Reply) -> Reply | Write:
 
 def _error(code: str, message: str) -> list[Record]:
     return [{"message": message, "errorCode": code}]
-
-
-async def serve_sandbox(options: SandboxOptions) -> None:
-    """Serve until cancelled."""
-    async with serve(SalesforceSandbox, options):
-        await asyncio.Event().wait()

@@ -13,11 +13,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from accordant.connector.sandbox import Call, Kit, Reply
+from accordant.systems.salesforce.sandbox import AUDIENCE, CLIENT_ID, CLIENT_SECRET, USERNAME
 
-CLIENT_ID = "3MVG9sandboxAccordantConsumerKey"
-CLIENT_SECRET = "sandbox-consumer-secret-not-a-secret"
-USERNAME = "accordant@example.com"
-AUDIENCE = "https://login.salesforce.com"
 TOKEN_LIFE_S = 7200.0
 ASSERTION_LIFE_S = 180
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"

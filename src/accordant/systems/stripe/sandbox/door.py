@@ -26,15 +26,13 @@ from accordant.connector.sandbox import (
     Write,
 )
 from accordant.connector.sandbox.faults import FaultKind
-from accordant.systems.stripe.sandbox import reads
+from accordant.systems.stripe.sandbox import SECRET_KEY, reads
 from accordant.systems.stripe.sandbox.books import REQUEST_ID, Books, canonical_dump
 from accordant.systems.stripe.sandbox.catalog import Catalog, endpoint_shape
 from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, product_shape
 from accordant.systems.stripe.sandbox.subscriptions import Subscriptions
 from accordant.systems.stripe.sandbox.wire import Invalid, Params, error_reply, typed_error, unfold
 
-SECRET_KEY = "sk_test_accordantSandboxKey4Tests"
-WEBHOOK_SECRET = "whsec_accordantSandboxSecret4Tests"
 KEY_LIFE_S = 86_400.0
 KEY_CHARS_MAX = 255
 _VERSION = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}(\.[a-z]+)?", re.ASCII)

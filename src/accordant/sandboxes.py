@@ -1,0 +1,31 @@
+"""Every vendor's sandbox, and what a company brings into it. The platform itself loads none of this."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from accordant.connector.capabilities import World
+from accordant.connector.sandbox import Kit, Record, Sandbox
+from accordant.systems.netsuite.sandbox import furnish as netsuite_furnish
+from accordant.systems.netsuite.sandbox.account import NetSuite
+from accordant.systems.salesforce.sandbox.export import records_from_export
+from accordant.systems.salesforce.sandbox.server import SalesforceSandbox
+from accordant.systems.stripe.sandbox import furnish as stripe_furnish
+from accordant.systems.stripe.sandbox.door import StripeSandbox
+from accordant.systems.zendesk.sandbox import furnish as zendesk_furnish
+from accordant.systems.zendesk.sandbox.server import ZendeskSandbox
+
+SANDBOXES: Mapping[str, Callable[[Kit], Sandbox]] = {
+    "salesforce": SalesforceSandbox,
+    "stripe": StripeSandbox,
+    "netsuite": NetSuite,
+    "zendesk": ZendeskSandbox,
+}
+FURNISH: Mapping[str, Callable[[World], Record]] = {
+    "stripe": stripe_furnish.furnish,
+    "netsuite": netsuite_furnish.furnish,
+    "zendesk": zendesk_furnish.furnish,
+}
+"""Catalogues, legal entities and webhooks, as a company would have set them up long ago."""
+READ_EXPORT: Mapping[str, Callable[[Path], dict[str, list[dict[str, Any]]]]] = {"salesforce": records_from_export}
+"""A company's export of its CRM as records that a sandbox loads."""
