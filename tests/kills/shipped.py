@@ -199,6 +199,8 @@ class Shipped(msgspec.Struct, frozen=True, kw_only=True):
         if not played.done():
             raise SystemExit(f"the platform ended by itself: {process.result()}")
         played.result()
+        while not (_opened and _opened[-1].started):  # before that it does not listen to signals
+            await asyncio.sleep(LOOK_EVERY_S)
         os.kill(os.getpid(), signal.SIGTERM)
         assert await process == 0
 

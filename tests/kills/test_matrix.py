@@ -66,6 +66,8 @@ def test_every_place_of_the_platform(database: str, folder: str, request: pytest
     registry = {place for place in places() if not place.startswith(NOT_THERE[database])}
     for outcome in outcomes(order):
         tally.add(outcome)
+        for covered in tally.covered.values():
+            covered -= {"test:before", "test:after"}  # what a scene commits itself
         if tally.cases % 50 == 0:  # whoever ends it early still sees what it found
             write_results(tally, registry, database)
     write_results(tally, registry, database)
