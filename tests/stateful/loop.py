@@ -57,7 +57,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 result, failed = func(*args), None
             except BaseException as error:  # noqa: BLE001 - handed to whoever waits, as a thread would
                 result, failed = None, error
-            self.call_later(self._rng.choice(_PAUSES_S), tell, result, failed)
+            if life == self.life:
+                self.call_later(self._rng.choice(_PAUSES_S), tell, result, failed)
+            # The traceback holds this frame, and the frame the failure: a connection that died in the middle of a
+            # transaction would stay open, and its lock with it, until the garbage is collected.
+            del result, failed
 
         def tell(result: Any, failed: BaseException | None) -> None:
             if life != self.life or answer.done():
