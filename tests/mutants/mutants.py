@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tests.mutants.planting import Change
 
 LEDGER = "accordant.backbone.ledger.ledger"
+STEP = "accordant.backbone.ledger.step"
 DECISIONS = "accordant.backbone.ledger.decisions"
 ENTRIES = "accordant.backbone.ledger.entries"
 INBOX = "accordant.backbone.inbox"
@@ -47,7 +48,7 @@ MUTANTS = (
         "duplicate",
         (
             Change(
-                LEDGER,
+                STEP,
                 "return Attempt(key=effect.key, number=",
                 "return Attempt(key=__import__('os').urandom(9).hex(), number=",
             ),

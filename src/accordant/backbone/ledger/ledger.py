@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from accordant.backbone.ledger import decisions, entries, stops
-from accordant.backbone.ledger.decisions import Asked, Do, Known
-from accordant.backbone.ledger.step import Step
+from accordant.backbone.ledger.decisions import Do
+from accordant.backbone.ledger.step import Step, asked_of, attempt_of, known_of
 from accordant.backbone.ledger.unwritten import Unwritten
 from accordant.backbone.rows import EffectRow, effect_table
-from accordant.canonical.operation import Applied, Attempt, EffectClass
+from accordant.canonical.operation import Applied, EffectClass
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, NotCommitted, NotRead, Writer
 from accordant.kernel.errors import (
@@ -29,7 +29,6 @@ from accordant.kernel.errors import (
     Unknown,
 )
 from accordant.kernel.failpoints import around
-from accordant.kernel.priority import Priority
 from accordant.telemetry.audit import AuditEntry, record
 
 
@@ -82,8 +81,8 @@ class Ledger:
         """The effect to work on, and whether an earlier sending may have been applied."""
         prior = step.prior
         if prior is None:
-            return entries.intend(step.transaction, step.name, operation=step.operation, n=step.n), False
-        match decisions.begin(_known(prior), _asked(step, prior)):
+            return self._intend(step, n=step.n, version=1), False
+        match decisions.begin(known_of(prior), asked_of(step, prior)):
             case Do.REFUSE_PAYLOAD:
                 raise stops.payload_changed(step, prior)
             case Do.REFUSE_AGAIN:
@@ -97,9 +96,17 @@ class Ledger:
                 return prior, False
 
     def _next_version(self, step: Step, effect: EffectRow) -> EffectRow:
-        return entries.intend(
-            step.transaction, step.name, operation=step.operation, n=effect.n, version=effect.version + 1
-        )
+        return self._intend(step, n=effect.n, version=effect.version + 1)
+
+    def _intend(self, step: Step, *, n: int, version: int) -> EffectRow:
+        """Nothing is written down of it. What this process did not begin, one that died may have sent all the same.
+
+        It can have done so from the transaction's last commit on; that instant stays with the effect, whatever this
+        process writes down of its own tries.
+        """
+        effect = entries.intend(step.transaction, step.name, operation=step.operation, n=n, version=version)
+        last_ms = step.transaction.changed_at_ms
+        return msgspec.structs.replace(effect, first_sent_at_ms=last_ms) if last_ms <= self._began_ms else effect
 
     async def _until_known(self, step: Step, effect: EffectRow, *, ambiguous: bool) -> EffectRow:
         problem: AccordantError | None = entries.doubt_of(effect) if ambiguous else None
@@ -118,7 +125,7 @@ class Ledger:
                 return effect
             except Unknown as unknown:
                 problem, ambiguous = unknown, True
-                verdict = decisions.unknown(_asked(step, effect), tries_left=tries_left)
+                verdict = decisions.unknown(asked_of(step, effect), tries_left=tries_left)
                 effect = self._note(step, effect, state=verdict.note, problem=unknown)
                 if verdict.do is Do.IN_DOUBT:
                     raise stops.in_doubt(step, unknown) from unknown
@@ -156,13 +163,12 @@ class Ledger:
     async def _send(self, step: Step, effect: EffectRow, *, ambiguous: bool) -> EffectRow:
         try:
             with around("effect.send"):
-                applied = await step.operation.send(_attempt(step, effect))
+                applied = await step.operation.send(attempt_of(step, effect))
         except Terminal as refusal:
             if isinstance(refusal, Rejected):
                 refusal.detail |= {"system": step.operation.system, "verb": step.operation.verb, "refused": True}
-            # What this process did not begin, one that died may have sent before, and written down nowhere.
-            inherited = step.transaction.changed_at_ms <= self._began_ms
-            verdict = decisions.refused(_asked(step, effect), ambiguous=ambiguous or inherited)
+            inherited = effect.first_sent_at_ms is not None and effect.first_sent_at_ms <= self._began_ms
+            verdict = decisions.refused(asked_of(step, effect), ambiguous=ambiguous or inherited)
             effect = self._note(step, effect, state=verdict.note, problem=refusal)
             if verdict.do is not Do.LOOK_UP:
                 raise
@@ -180,7 +186,7 @@ class Ledger:
             return None
         await self._sleep(operation.settle_s)
         with around("effect.look_up"):
-            found = await operation.look_up(_attempt(step, effect))
+            found = await operation.look_up(attempt_of(step, effect))
         # It is looked for after a sending of ours: unless others share the record, what is there is ours.
         return msgspec.structs.replace(found, already=found.already and operation.master_data) if found else None
 
@@ -190,8 +196,9 @@ class Ledger:
         return effect if found is None else await self._confirm(step, effect, applied=found)
 
     def _may_be_forgotten(self, step: Step, effect: EffectRow) -> bool:
-        since_ms, now_ms = step.transaction.changed_at_ms, self._clock.now_ms()
-        return decisions.may_be_forgotten(_asked(step, effect), since_ms=since_ms, now_ms=now_ms)
+        changed_ms, now_ms = step.transaction.changed_at_ms, self._clock.now_ms()
+        since_ms = min(changed_ms, changed_ms if effect.first_sent_at_ms is None else effect.first_sent_at_ms)
+        return decisions.may_be_forgotten(asked_of(step, effect), since_ms=since_ms, now_ms=now_ms)
 
     async def _confirm(self, step: Step, effect: EffectRow, *, applied: Applied) -> EffectRow:
         effect = entries.confirmed(effect, step.operation, applied=applied, at_ms=self._clock.now_ms())
@@ -206,9 +213,9 @@ class Ledger:
 
     async def _settle(self, step: Step, effect: EffectRow, *, problem: AccordantError | None) -> EffectRow:
         """Find out whether an ambiguous sending was applied; the effect comes back confirmed, or ready to be sent."""
-        asked = _asked(step, effect)
+        asked = asked_of(step, effect)
         code, now = problem.code if problem else "", self._clock.now_ms()
-        match decisions.settle(_known(effect), asked, problem_code=code, now_ms=now):
+        match decisions.settle(known_of(effect), asked, problem_code=code, now_ms=now):
             case Do.NEXT_VERSION:
                 return await self._commit_version(step, effect)
             case Do.LOOK_UP:
@@ -219,7 +226,7 @@ class Ledger:
                 raise stops.in_doubt(step, problem)
         if found is not None:
             effect = await self._confirm(step, effect, applied=found)
-        spent = decisions.key_is_spent(_known(effect), asked, problem_code=code, now_ms=now)
+        spent = decisions.key_is_spent(known_of(effect), asked, problem_code=code, now_ms=now)
         match decisions.looked_up(asked, found=found is not None, key_spent=spent):
             case Do.CONFIRM_AND_STOP:
                 raise stops.payload_changed(step, effect)
@@ -279,22 +286,3 @@ class Ledger:
         asked = getattr(problem, "retry_after_s", None)
         longest = min(self._patience.longest_pause_s, self._patience.first_pause_s * 2**attempt)
         return max(asked or 0.0, self._rng.uniform(0, longest))
-
-
-def _attempt(step: Step, effect: EffectRow) -> Attempt:
-    return Attempt(key=effect.key, number=effect.attempts, priority=Priority(step.transaction.priority))
-
-
-def _known(effect: EffectRow) -> Known:
-    return Known(state=effect.state, first_sent_at_ms=effect.first_sent_at_ms)
-
-
-def _asked(step: Step, effect: EffectRow) -> Asked:
-    operation = step.operation
-    return Asked(
-        effect_class=operation.effect_class,
-        can_look_up=operation.look_up is not None,
-        key_life_s=operation.key_life_s,
-        same_input=effect.input_hash == entries.input_hash(operation),
-        may_change=step.changed_input_allowed,
-    )

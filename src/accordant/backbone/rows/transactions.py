@@ -111,6 +111,7 @@ class EffectRow(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     redriven: int
     first_sent_at_ms: int | None
+    """At the earliest: a process that died may have sent it unrecorded, from the transaction's last commit on."""
     confirmed_at_ms: int | None
     own: int
     native_id: str
