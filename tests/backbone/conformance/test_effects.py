@@ -317,7 +317,7 @@ async def test_two_steps_of_one_name_are_refused(rigs: Rigs) -> None:
 async def test_another_payload_under_a_used_name_is_refused(rigs: Rigs) -> None:
     async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
         await tx.effect("write", vendor.operation("a", command={"life": rig.lives}))
-        await tx.effect("later", vendor.operation("b"))
+        await tx.effect("later", vendor.operation("b", C))  # all before it is durable when it is sent
 
     rig = rigs(steps)
     rig.vendor.plan = {"b": ["crash before"]}

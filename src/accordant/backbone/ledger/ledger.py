@@ -81,7 +81,7 @@ class Ledger:
         """The effect to work on, and whether an earlier sending may have been applied."""
         prior = step.prior
         if prior is None:
-            return self._intend(step, n=step.n, version=1), False
+            return entries.intend(step.transaction, step.name, operation=step.operation, n=step.n), False
         match decisions.begin(known_of(prior), asked_of(step, prior)):
             case Do.REFUSE_PAYLOAD:
                 raise stops.payload_changed(step, prior)
@@ -96,17 +96,9 @@ class Ledger:
                 return prior, False
 
     def _next_version(self, step: Step, effect: EffectRow) -> EffectRow:
-        return self._intend(step, n=effect.n, version=effect.version + 1)
-
-    def _intend(self, step: Step, *, n: int, version: int) -> EffectRow:
-        """Nothing is written down of it. What this process did not begin, one that died may have sent all the same.
-
-        It can have done so from the transaction's last commit on; that instant stays with the effect, whatever this
-        process writes down of its own tries.
-        """
-        effect = entries.intend(step.transaction, step.name, operation=step.operation, n=n, version=version)
-        last_ms = step.transaction.changed_at_ms
-        return msgspec.structs.replace(effect, first_sent_at_ms=last_ms) if last_ms <= self._began_ms else effect
+        return entries.intend(
+            step.transaction, step.name, operation=step.operation, n=effect.n, version=effect.version + 1
+        )
 
     async def _until_known(self, step: Step, effect: EffectRow, *, ambiguous: bool) -> EffectRow:
         problem: AccordantError | None = entries.doubt_of(effect) if ambiguous else None
@@ -153,10 +145,11 @@ class Ledger:
             self._audit(changes, step, action="effect.sent", effect=effect)
         # A database that takes nothing now would not remember when a key was first used, hour after hour.
         # And an upsert that finds its record there is ours only if it is known that we may have sent it before.
-        if only_sign or (step.taken_back and effect_class is EffectClass.UPSERT) or not self._writer.is_taking:
-            await self._writer.commit(changes, at="effect.sent")
+        must_be_known = only_sign or (step.taken_back and effect_class is EffectClass.UPSERT)
+        if must_be_known or step.carried.holds(effect) or not self._writer.is_taking:
+            await step.carried.commit(changes, at="effect.sent")
         else:
-            self._writer.post(changes, at="effect.posted")
+            step.carried.post(changes, at="effect.posted")
         self._unwritten.see(effect)
         return effect
 
@@ -167,7 +160,8 @@ class Ledger:
         except Terminal as refusal:
             if isinstance(refusal, Rejected):
                 refusal.detail |= {"system": step.operation.system, "verb": step.operation.verb, "refused": True}
-            inherited = effect.first_sent_at_ms is not None and effect.first_sent_at_ms <= self._began_ms
+            # What this process did not begin, one that died may have sent before, and written down nowhere.
+            inherited = step.transaction.changed_at_ms <= self._began_ms
             verdict = decisions.refused(asked_of(step, effect), ambiguous=ambiguous or inherited)
             effect = self._note(step, effect, state=verdict.note, problem=refusal)
             if verdict.do is not Do.LOOK_UP:
@@ -177,7 +171,10 @@ class Ledger:
                 self._note(step, effect, state=entries.REJECTED, problem=refusal)
                 raise
             applied = found
-        return await self._confirm(step, effect, applied=applied)
+            return await self._confirm(step, effect, applied=applied)
+        if ambiguous or step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE):
+            return await self._confirm(step, effect, applied=applied)
+        return self._take_along(step, effect, applied=applied)
 
     async def _find(self, step: Step, effect: EffectRow) -> Applied | None:
         """What the system shows of it once its index has settled."""
@@ -196,20 +193,32 @@ class Ledger:
         return effect if found is None else await self._confirm(step, effect, applied=found)
 
     def _may_be_forgotten(self, step: Step, effect: EffectRow) -> bool:
-        changed_ms, now_ms = step.transaction.changed_at_ms, self._clock.now_ms()
-        since_ms = min(changed_ms, changed_ms if effect.first_sent_at_ms is None else effect.first_sent_at_ms)
+        since_ms, now_ms = step.transaction.changed_at_ms, self._clock.now_ms()
         return decisions.may_be_forgotten(asked_of(step, effect), since_ms=since_ms, now_ms=now_ms)
 
     async def _confirm(self, step: Step, effect: EffectRow, *, applied: Applied) -> EffectRow:
+        confirmed, changes = self._confirmation(step, effect, applied=applied)
+        await step.carried.commit(changes, at="effect.confirm")
+        self._see(step, confirmed)
+        return confirmed
+
+    def _take_along(self, step: Step, effect: EffectRow, *, applied: Applied) -> EffectRow:
+        """Confirmed, and written with the next thing that the drive writes."""
+        confirmed, changes = self._confirmation(step, effect, applied=applied)
+        step.carried.take_along(
+            changes, confirmed, kept=lambda is_kept: self._see(step, confirmed if is_kept else effect)
+        )
+        step.seen(confirmed)
+        return confirmed
+
+    def _confirmation(self, step: Step, effect: EffectRow, *, applied: Applied) -> tuple[EffectRow, Changes]:
         effect = entries.confirmed(effect, step.operation, applied=applied, at_ms=self._clock.now_ms())
         changes = Changes()
         changes.put(effect_table, effect)
         for table, row in step.keeps(applied.receipt) if step.keeps else ():
             changes.add(table, row)
         self._audit(changes, step, action="effect.confirmed", effect=effect)
-        await self._writer.commit(changes, at="effect.confirm")
-        self._see(step, effect)
-        return effect
+        return effect, changes
 
     async def _settle(self, step: Step, effect: EffectRow, *, problem: AccordantError | None) -> EffectRow:
         """Find out whether an ambiguous sending was applied; the effect comes back confirmed, or ready to be sent."""
@@ -243,7 +252,7 @@ class Ledger:
         changes.put(effect_table, entries.failed(effect, entries.REJECTED, problem=absent))
         changes.put(effect_table, following)
         self._audit(changes, step, action="effect.absent", effect=effect)
-        await self._writer.commit(changes, at="effect.absent")
+        await step.carried.commit(changes, at="effect.absent")
         self._see(step, following)
         return following
 
@@ -256,7 +265,7 @@ class Ledger:
         changes.put(effect_table, effect)
         if state != entries.INTENDED:
             self._audit(changes, step, action=f"effect.{state}", effect=effect, problem=problem)
-        self._writer.post(changes, at="effect.note")
+        step.carried.post(changes, at="effect.note")
         return effect
 
     def _see(self, step: Step, effect: EffectRow) -> None:
