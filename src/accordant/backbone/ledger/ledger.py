@@ -81,7 +81,7 @@ class Ledger:
         """The effect to work on, and whether an earlier sending may have been applied."""
         prior = step.prior
         if prior is None:
-            return entries.intend(step.transaction, step.name, operation=step.operation, n=step.n), False
+            return self._intend(step, n=step.n, version=1), False
         match decisions.begin(known_of(prior), asked_of(step, prior)):
             case Do.REFUSE_PAYLOAD:
                 raise stops.payload_changed(step, prior)
@@ -96,9 +96,17 @@ class Ledger:
                 return prior, False
 
     def _next_version(self, step: Step, effect: EffectRow) -> EffectRow:
-        return entries.intend(
-            step.transaction, step.name, operation=step.operation, n=effect.n, version=effect.version + 1
-        )
+        return self._intend(step, n=effect.n, version=effect.version + 1)
+
+    def _intend(self, step: Step, *, n: int, version: int) -> EffectRow:
+        """Nothing is written down of it. What this process did not begin, one that died may have sent all the same.
+
+        It can have done so from the transaction's last commit on; that instant stays with the effect, whatever this
+        process writes down of its own tries.
+        """
+        effect = entries.intend(step.transaction, step.name, operation=step.operation, n=n, version=version)
+        last_ms = step.transaction.changed_at_ms
+        return msgspec.structs.replace(effect, first_sent_at_ms=last_ms) if last_ms <= self._began_ms else effect
 
     async def _until_known(self, step: Step, effect: EffectRow, *, ambiguous: bool) -> EffectRow:
         problem: AccordantError | None = entries.doubt_of(effect) if ambiguous else None
@@ -160,8 +168,7 @@ class Ledger:
         except Terminal as refusal:
             if isinstance(refusal, Rejected):
                 refusal.detail |= {"system": step.operation.system, "verb": step.operation.verb, "refused": True}
-            # What this process did not begin, one that died may have sent before, and written down nowhere.
-            inherited = step.transaction.changed_at_ms <= self._began_ms
+            inherited = effect.first_sent_at_ms is not None and effect.first_sent_at_ms <= self._began_ms
             verdict = decisions.refused(asked_of(step, effect), ambiguous=ambiguous or inherited)
             effect = self._note(step, effect, state=verdict.note, problem=refusal)
             if verdict.do is not Do.LOOK_UP:
@@ -193,7 +200,8 @@ class Ledger:
         return effect if found is None else await self._confirm(step, effect, applied=found)
 
     def _may_be_forgotten(self, step: Step, effect: EffectRow) -> bool:
-        since_ms, now_ms = step.transaction.changed_at_ms, self._clock.now_ms()
+        changed_ms, now_ms = step.transaction.changed_at_ms, self._clock.now_ms()
+        since_ms = min(changed_ms, changed_ms if effect.first_sent_at_ms is None else effect.first_sent_at_ms)
         return decisions.may_be_forgotten(asked_of(step, effect), since_ms=since_ms, now_ms=now_ms)
 
     async def _confirm(self, step: Step, effect: EffectRow, *, applied: Applied) -> EffectRow:
