@@ -27,15 +27,15 @@ async def _main(spec: Spec) -> None:
     platform = Platform(settings)
     await platform.start()
     ended = asyncio.Event()
-    commit = platform.writer.commit
+    submit = platform.writer.submit
 
-    async def told(changes: Any, *, at: str) -> Any:
-        committed = await commit(changes, at=at)
+    def told(changes: Any, *, at: str) -> Any:
+        future = submit(changes, at=at)
         if at == "drive.end":
-            ended.set()
-        return committed
+            future.add_done_callback(lambda _: ended.set())
+        return future
 
-    platform.writer.commit = told
+    platform.writer.submit = told
     bodies = events(spec)
     latencies_ms: list[float] = []
     settle_collector()
