@@ -222,7 +222,8 @@ class Books:
 
     def _doubts_are_open_once(self, tables: Tables) -> None:
         """Class D: at most once, and one open item exactly where nobody can say whether it was applied."""
-        for effect in tables["effect"]:
+        newest = {(one.transaction_id, one.name): one for one in sorted(tables["effect"], key=lambda one: one.version)}
+        for effect in newest.values():
             if effect.effect_class != "D" or effect.verb != "write":
                 continue
             items = [one for one in open_items(tables, effect.transaction_id) if one.code == "effect.in_doubt"]

@@ -50,9 +50,8 @@ class Carried:
 
     async def flush(self) -> None:
         """Return when everything that was carried is durable."""
-        await self._until_posted()
-        if self._kept:
-            await self._hand_over(Changes(), "drive.flush")
+        if self._kept or self._posted:
+            await self.commit(Changes(), at="drive.flush")
         self._records.clear()
 
     def _hand_over(self, changes: Changes, at: str) -> asyncio.Future[Committed]:

@@ -88,22 +88,15 @@ class Ledger:
             case Do.REFUSE_AGAIN:
                 raise entries.refusal_of(prior)
             case Do.NEXT_VERSION:
-                return self._next_version(step, prior), False
+                return self._intend(step, n=prior.n, version=prior.version + 1), False
             case Do.SETTLE:
                 died_while_sending = prior.state == entries.SENT
                 return msgspec.structs.replace(prior, redriven=prior.redriven + died_while_sending), True
             case _:
                 return prior, False
 
-    def _next_version(self, step: Step, effect: EffectRow) -> EffectRow:
-        return self._intend(step, n=effect.n, version=effect.version + 1)
-
     def _intend(self, step: Step, *, n: int, version: int) -> EffectRow:
-        """Nothing is written down of it. What this process did not begin, one that died may have sent all the same.
-
-        It can have done so from the transaction's last commit on; that instant stays with the effect, whatever this
-        process writes down of its own tries.
-        """
+        """A dead process may have sent it unrecorded since the last commit of all: that instant stays with it."""
         effect = entries.intend(step.transaction, step.name, operation=step.operation, n=n, version=version)
         last_ms = step.transaction.changed_at_ms
         return msgspec.structs.replace(effect, first_sent_at_ms=last_ms) if last_ms <= self._began_ms else effect
@@ -255,7 +248,7 @@ class Ledger:
     async def _commit_version(self, step: Step, effect: EffectRow) -> EffectRow:
         """Proved absent: go on under a new key, which must be durable before it is used."""
         absent = Unavailable("looked up after the settle time and not found", detail={"looked_up": True})
-        following = self._next_version(step, effect)
+        following = self._intend(step, n=effect.n, version=effect.version + 1)
         changes = Changes()
         changes.put(effect_table, entries.failed(effect, entries.REJECTED, problem=absent))
         changes.put(effect_table, following)
