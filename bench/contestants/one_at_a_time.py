@@ -27,15 +27,15 @@ async def _main(spec: Spec) -> None:
     platform = Platform(settings)
     await platform.start()
     ended = asyncio.Event()
-    submit = platform.writer.submit
+    commit = platform.writer.commit
 
-    def told(changes: Any, *, at: str) -> Any:
-        future = submit(changes, at=at)
+    async def told(changes: Any, *, at: str) -> Any:
+        committed = await commit(changes, at=at)
         if at == "drive.end":
-            future.add_done_callback(lambda _: ended.set())
-        return future
+            ended.set()
+        return committed
 
-    platform.writer.submit = told
+    platform.writer.commit = told
     bodies = events(spec)
     latencies_ms: list[float] = []
     settle_collector()

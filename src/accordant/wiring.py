@@ -23,7 +23,7 @@ from accordant.backbone.ledger import Ledger
 from accordant.backbone.pump import Pump, PumpParts, Source
 from accordant.backbone.router import Router
 from accordant.backbone.rows import CursorRow, cursor_table
-from accordant.backbone.tools import Tools
+from accordant.backbone.transaction import Tools
 from accordant.canonical.operation import SystemPort
 from accordant.connector.capabilities import ConnectionSettings, Connector, Row, Stream
 from accordant.connector.http import VendorHttp, open_session

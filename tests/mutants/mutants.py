@@ -129,12 +129,11 @@ MUTANTS = (
             Change(
                 LEDGER,
                 '        self._audit(changes, step, action="effect.confirmed", effect=effect)\n'
-                "        return effect, changes\n",
+                '        await self._writer.commit(changes, at="effect.confirm")\n',
+                '        await self._writer.commit(changes, at="effect.confirm")\n'
                 "        late = Changes()\n"
                 '        self._audit(late, step, action="effect.confirmed", effect=effect)\n'
-                "        tell = lambda: self._writer.post(late, at='effect.confirm.audit')\n"
-                "        __import__('asyncio').get_running_loop().call_later(0.05, tell)\n"
-                "        return effect, changes\n",
+                '        self._writer.post(late, at="effect.confirm.audit")\n',
             ),
         ),
         seed=1,

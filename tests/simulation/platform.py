@@ -18,7 +18,7 @@ from accordant.backbone.pump import Pump, PumpParts
 from accordant.backbone.pump import Source as Understood
 from accordant.backbone.router import Router
 from accordant.backbone.rows import CursorRow, cursor_table
-from accordant.backbone.tools import Tools
+from accordant.backbone.transaction import Tools
 from accordant.connector.capabilities import Row, Stream
 from accordant.connector.polling import Poller, PollPorts
 from accordant.kernel.clock import utc_text

@@ -5,25 +5,23 @@ comes from the memo. Names, not positions, so that inserting a step does not bre
 """
 
 import typing
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 from sqlalchemy import Table
 
-from accordant.backbone.ledger import Step, entries
-from accordant.backbone.ledger.carried import Carried
+from accordant.backbone.ledger import Ledger, Step, entries
 from accordant.backbone.ledger.step import Keeps
-from accordant.backbone.locks import fenced
+from accordant.backbone.locks import Locks, fenced
 from accordant.backbone.rows import EffectRow, MemoRow, TransactionRow, memo_table
-from accordant.backbone.tools import History, Tools
 from accordant.backbone.waits import Pause, came_since, never_came
 from accordant.canonical.envelope import Fact
 from accordant.canonical.operation import Operation, Receipt
 from accordant.governance.estate import Estate
-from accordant.kernel.database import Changes, Database
+from accordant.kernel.clock import Clock
+from accordant.kernel.database import Changes, Database, Writer
 from accordant.kernel.errors import NonDeterministic
 from accordant.kernel.ids import canonical_json, digest
 from accordant.telemetry.audit import AuditEntry, record
@@ -36,6 +34,24 @@ REPINNED = "(re-pinned)"
 """Memo left by a person's retry, edit or release: decisions are taken again, confirmed effects stay."""
 COMPENSATING = "(compensating)"
 """Memo that the transaction is being taken back; from here on nothing new is sent."""
+
+
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """What every transaction works with."""
+
+    database: Database
+    writer: Writer
+    ledger: Ledger
+    clock: Clock
+    locks: Locks
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What earlier drives remembered."""
+
+    memos: dict[str, MemoRow] = {}
+    effects: dict[str, EffectRow] = {}
+    """The latest logical version of each effect."""
 
 
 class Undoable(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +76,6 @@ class Transaction:
         self.step = ""
         """Name of the step being taken; where a problem was found."""
         self.done: list[Undoable] = []
-        self.carried = Carried(tools.writer)
-        """Through which everything of this drive is written."""
         self._tools = tools
         self._memos = dict(history.memos)
         self._effects = dict(history.effects)
@@ -120,7 +134,6 @@ class Transaction:
         memo = self._recall(name, "")
         if memo is not None:
             return msgspec.json.decode(memo.result.encode(), type=result_type)
-        await self.carried.flush()  # it may ask for what this drive wrote
         result = await ask(self._tools.database)
         self._remember(self._memo(name, "recall", result=result))
         return result
@@ -150,7 +163,6 @@ class Transaction:
                 n=self._n,
                 operation=fenced(operation, self._tools.locks),
                 prior=prior,
-                carried=self.carried,
                 changed_input_allowed=prior is not None and REPINNED in self._memos,
                 keeps=keeps,
                 taken_back=undo is not None and self.estate.policies.for_flow(self.row.flow).on_failure == "compensate",
@@ -191,7 +203,6 @@ class Transaction:
         came = self._recall(found_name, "")
         if came is not None:
             return msgspec.json.decode(came.result, type=str)
-        await self.carried.flush()
         data = await self._tools.database.read(
             lambda connection: came_since(connection, self.row, event_type=kind.type, subject=match)
         )
@@ -202,16 +213,9 @@ class Transaction:
             raise never_came(kind.type, within_s)
         raise Pause("event", wake_at_ms=deadline_ms, expects=(kind.type, match))
 
-    @asynccontextmanager
-    async def holding(self, *canonical_ids: str) -> AsyncGenerator[None]:
-        """Hold the locks of these records, taken in sorted order, until what the block wrote is durable."""
-        async with self._tools.locks.hold(self.row.tenant, canonical_ids):
-            try:
-                yield
-            except Exception:
-                await self.carried.flush()
-                raise
-            await self.carried.flush()  # a drive that is cancelled writes nothing any more, as if it had been killed
+    def holding(self, *canonical_ids: str) -> "typing.AsyncContextManager[None]":
+        """Hold the locks of these records, taken in sorted order, while the block runs."""
+        return self._tools.locks.hold(self.row.tenant, canonical_ids)
 
     async def start_compensating(self, reason: str) -> None:
         """Commit that from here on the transaction is only taken back."""
@@ -220,7 +224,7 @@ class Transaction:
             changes = Changes()
             memo = self._memo(COMPENSATING, "compensating", result=reason)
             self._remember(memo, changes=changes, post=False)
-            await self.carried.commit(changes, at="flow.compensate")
+            await self._tools.writer.commit(changes, at="flow.compensate")
             self.replaying = True
 
     async def undo(self, one: Undoable) -> None:
@@ -287,7 +291,7 @@ class Transaction:
             )
         self._memos[memo.name] = memo
         if post:
-            self.carried.post(changes, at="flow.remember")
+            self._tools.writer.post(changes, at="flow.remember")
 
 
 @lru_cache(maxsize=256)

@@ -78,7 +78,6 @@ async def customer_onboarding(
 
     subscription = subscription_of(deal, terms, customer_id=accounts.customer.customer_id)
     order = order_of(deal, terms, subscription=subscription)
-    current = await customers.latest_record(tx, "contract", canonical=contract_id_of(subscription.customer_id))
     starting = billing.start_subscription(subscription, account=accounts.billing)
     await tx.effect(
         "start subscription",
@@ -91,6 +90,7 @@ async def customer_onboarding(
         "place order", placing, undo=lambda _: erp.close_order(order), keeps=keeping.first(tx, placing, body=order)
     )
 
+    current = await customers.latest_record(tx, "contract", canonical=contract_id_of(subscription.customer_id))
     contract = await tx.check("contract", next_contract, current, subscription, terms)
     entitlement = await tx.check("entitlement", entitlement_for, contract)
     await tx.effect("raise entitlement", support.set_entitlement(entitlement))

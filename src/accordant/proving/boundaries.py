@@ -30,7 +30,6 @@ OUTWARD: dict[str, frozenset[str]] = {
     "to_thread": frozenset({"*"}),
 }
 """Calls that leave the process or hand work over: the name that is called, and the names of what it is called on."""
-_WRITERS = frozenset({"writer", "carried"})
 _STATEMENTS = ("COMMIT", "BEGIN", "SELECT pg_advisory_xact", "SELECT pg_try_advisory_lock")
 
 
@@ -118,19 +117,13 @@ def _crossing(node: ast.Call) -> str:
     if not isinstance(node.func, ast.Attribute):
         return ""
     called, on = node.func.attr, _last_name(node.func.value)
-    if called in {"commit", "post"} and on in _WRITERS and not _passes_on(node):
+    if called in {"commit", "post"} and on == "writer":
         return "" if _name_of(node) is not None else f"{on}.{called} without a literal at="
     if called in {"execute", "exec_driver_sql"} and node.args:
         first = next((one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant)), "")
         return f"execute {first}" if str(first).startswith(_STATEMENTS) else ""
     owners = OUTWARD.get(called.lstrip("_"), frozenset())
     return f"{on}.{called}" if on in owners or "*" in owners else ""
-
-
-def _passes_on(node: ast.Call) -> bool:
-    """`at=at`: the name is the caller's, who is asked for a literal one."""
-    at = _keyword(node, "at")
-    return isinstance(at, ast.Name) and at.id == "at"
 
 
 def _last_name(node: ast.expr) -> str:

@@ -29,7 +29,7 @@ from accordant.backbone.rows import (
     exception_table,
     transaction_table,
 )
-from accordant.backbone.tools import Tools
+from accordant.backbone.transaction import Tools
 from accordant.governance.estate import Estate
 from accordant.kernel.clock import ManualClock
 from accordant.kernel.database import Changes, Database, Writer

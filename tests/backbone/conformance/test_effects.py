@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select
 
 from accordant.backbone.rows import effect_table
 from accordant.canonical.operation import EffectClass
@@ -315,35 +314,10 @@ async def test_two_steps_of_one_name_are_refused(rigs: Rigs) -> None:
     assert [one for one, _ in rig.vendor.applied] == ["a"]
 
 
-async def test_what_was_written_under_a_lock_is_durable_before_it_is_let_go(rigs: Rigs) -> None:
-    """Whoever takes the lock next reads it; otherwise it would open the same record under a key of its own."""
-
-    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
-        async with tx.holding("shared"):
-            if not await tx.recall("known", lambda database: database.read(_times_opened), result_type=int):
-                await tx.effect("open", vendor.operation("shared"))
-        await tx.effect("own", vendor.operation(event.order))
-
-    rig = rigs(steps)
-    await rig.start()
-    for n in range(6):
-        await rig.tell(f"o{n}", customer=f"c{n}")
-    await rig.settled()
-    assert [row.state for row in rig.transactions()] == ["completed"] * 6
-    assert rig.vendor.times("shared") == 1
-    rig.check()
-
-
-def _times_opened(connection: Connection) -> int:
-    c = effect_table.c
-    query = select(func.count()).where(c.business_id == "shared", c.state == "confirmed")
-    return connection.execute(query).scalar_one()
-
-
 async def test_another_payload_under_a_used_name_is_refused(rigs: Rigs) -> None:
     async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
         await tx.effect("write", vendor.operation("a", command={"life": rig.lives}))
-        await tx.effect("later", vendor.operation("b", C))  # all before it is durable when it is sent
+        await tx.effect("later", vendor.operation("b"))
 
     rig = rigs(steps)
     rig.vendor.plan = {"b": ["crash before"]}

@@ -11,8 +11,7 @@ from accordant.backbone import exceptions, lanes, waits
 from accordant.backbone.engine.port import Due
 from accordant.backbone.flow import Flow, Flows, Stop
 from accordant.backbone.rows import ExceptionRow, TransactionRow, exception_table, transaction_table
-from accordant.backbone.tools import Tools
-from accordant.backbone.transaction import Transaction, WalkedThrough
+from accordant.backbone.transaction import Tools, Transaction, WalkedThrough
 from accordant.backbone.waits import Pause
 from accordant.canonical.envelope import Fact
 from accordant.governance.estate import Estate
@@ -215,7 +214,7 @@ class Driver:
         changes.put(transaction_table, row)
         if action:
             record(changes, _entry(row, action, at_ms=now, detail=detail or {}))
-        await tx.carried.commit(changes, at="drive.end")
+        await self._tools.writer.commit(changes, at="drive.end")
 
 
 def _entry(row: TransactionRow, action: str, *, at_ms: int, detail: dict[str, Any]) -> AuditEntry:

@@ -88,15 +88,22 @@ class Ledger:
             case Do.REFUSE_AGAIN:
                 raise entries.refusal_of(prior)
             case Do.NEXT_VERSION:
-                return self._intend(step, n=prior.n, version=prior.version + 1), False
+                return self._next_version(step, prior), False
             case Do.SETTLE:
                 died_while_sending = prior.state == entries.SENT
                 return msgspec.structs.replace(prior, redriven=prior.redriven + died_while_sending), True
             case _:
                 return prior, False
 
+    def _next_version(self, step: Step, effect: EffectRow) -> EffectRow:
+        return self._intend(step, n=effect.n, version=effect.version + 1)
+
     def _intend(self, step: Step, *, n: int, version: int) -> EffectRow:
-        """A dead process may have sent it unrecorded since the last commit of all: that instant stays with it."""
+        """Nothing is written down of it. What this process did not begin, one that died may have sent all the same.
+
+        It can have done so from the transaction's last commit on; that instant stays with the effect, whatever this
+        process writes down of its own tries.
+        """
         effect = entries.intend(step.transaction, step.name, operation=step.operation, n=n, version=version)
         last_ms = step.transaction.changed_at_ms
         return msgspec.structs.replace(effect, first_sent_at_ms=last_ms) if last_ms <= self._began_ms else effect
@@ -146,11 +153,10 @@ class Ledger:
             self._audit(changes, step, action="effect.sent", effect=effect)
         # A database that takes nothing now would not remember when a key was first used, hour after hour.
         # And an upsert that finds its record there is ours only if it is known that we may have sent it before.
-        must_be_known = only_sign or (step.taken_back and effect_class is EffectClass.UPSERT)
-        if must_be_known or step.carried.holds(effect) or not self._writer.is_taking:
-            await step.carried.commit(changes, at="effect.sent")
+        if only_sign or (step.taken_back and effect_class is EffectClass.UPSERT) or not self._writer.is_taking:
+            await self._writer.commit(changes, at="effect.sent")
         else:
-            step.carried.post(changes, at="effect.posted")
+            self._writer.post(changes, at="effect.posted")
         self._unwritten.see(effect)
         return effect
 
@@ -171,10 +177,7 @@ class Ledger:
                 self._note(step, effect, state=entries.REJECTED, problem=refusal)
                 raise
             applied = found
-            return await self._confirm(step, effect, applied=applied)
-        if ambiguous or step.operation.effect_class in (EffectClass.LOOKUP, EffectClass.ONCE):
-            return await self._confirm(step, effect, applied=applied)
-        return self._take_along(step, effect, applied=applied)
+        return await self._confirm(step, effect, applied=applied)
 
     async def _find(self, step: Step, effect: EffectRow) -> Applied | None:
         """What the system shows of it once its index has settled."""
@@ -198,28 +201,15 @@ class Ledger:
         return decisions.may_be_forgotten(asked_of(step, effect), since_ms=since_ms, now_ms=now_ms)
 
     async def _confirm(self, step: Step, effect: EffectRow, *, applied: Applied) -> EffectRow:
-        confirmed, changes = self._confirmation(step, effect, applied=applied)
-        await step.carried.commit(changes, at="effect.confirm")
-        self._see(step, confirmed)
-        return confirmed
-
-    def _take_along(self, step: Step, effect: EffectRow, *, applied: Applied) -> EffectRow:
-        """Confirmed, and written with the next thing that the drive writes."""
-        confirmed, changes = self._confirmation(step, effect, applied=applied)
-        step.carried.take_along(
-            changes, confirmed, kept=lambda is_kept: self._see(step, confirmed if is_kept else effect)
-        )
-        step.seen(confirmed)
-        return confirmed
-
-    def _confirmation(self, step: Step, effect: EffectRow, *, applied: Applied) -> tuple[EffectRow, Changes]:
         effect = entries.confirmed(effect, step.operation, applied=applied, at_ms=self._clock.now_ms())
         changes = Changes()
         changes.put(effect_table, effect)
         for table, row in step.keeps(applied.receipt) if step.keeps else ():
             changes.add(table, row)
         self._audit(changes, step, action="effect.confirmed", effect=effect)
-        return effect, changes
+        await self._writer.commit(changes, at="effect.confirm")
+        self._see(step, effect)
+        return effect
 
     async def _settle(self, step: Step, effect: EffectRow, *, problem: AccordantError | None) -> EffectRow:
         """Find out whether an ambiguous sending was applied; the effect comes back confirmed, or ready to be sent."""
@@ -248,12 +238,12 @@ class Ledger:
     async def _commit_version(self, step: Step, effect: EffectRow) -> EffectRow:
         """Proved absent: go on under a new key, which must be durable before it is used."""
         absent = Unavailable("looked up after the settle time and not found", detail={"looked_up": True})
-        following = self._intend(step, n=effect.n, version=effect.version + 1)
+        following = self._next_version(step, effect)
         changes = Changes()
         changes.put(effect_table, entries.failed(effect, entries.REJECTED, problem=absent))
         changes.put(effect_table, following)
         self._audit(changes, step, action="effect.absent", effect=effect)
-        await step.carried.commit(changes, at="effect.absent")
+        await self._writer.commit(changes, at="effect.absent")
         self._see(step, following)
         return following
 
@@ -266,7 +256,7 @@ class Ledger:
         changes.put(effect_table, effect)
         if state != entries.INTENDED:
             self._audit(changes, step, action=f"effect.{state}", effect=effect, problem=problem)
-        step.carried.post(changes, at="effect.note")
+        self._writer.post(changes, at="effect.note")
         return effect
 
     def _see(self, step: Step, effect: EffectRow) -> None:

@@ -6,7 +6,6 @@ import msgspec
 from sqlalchemy import Table
 
 from accordant.backbone.ledger import entries
-from accordant.backbone.ledger.carried import Carried
 from accordant.backbone.ledger.decisions import Asked, Known
 from accordant.backbone.rows import EffectRow, TransactionRow
 from accordant.canonical.operation import Attempt, Operation, Receipt
@@ -26,8 +25,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger knows of it from earlier drives."""
     changed_input_allowed: bool
     """The transaction was edited or re-pinned by a person since."""
-    carried: Carried
-    """Through which everything about it is written."""
     keeps: Keeps | None = None
     """Rows to commit together with the confirmation, such as the crosswalk entry."""
     taken_back: bool = False

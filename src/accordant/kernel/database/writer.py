@@ -79,23 +79,15 @@ class Writer:
 
         Raises NotCommitted when they are surely not, Unstorable when they never will be, StorageLost.
         """
-        with around(at):
-            return await self._enqueue(changes)
-
-    def submit(self, changes: Changes, *, at: str) -> "asyncio.Future[Committed]":
-        """Like `commit`, for a caller that waits later. `at` names the boundary for drills."""
-        with around(at):
-            return self._enqueue(changes)
-
-    def _enqueue(self, changes: Changes) -> "asyncio.Future[Committed]":
+        if self._lost:
+            raise self._lost
+        if self._stopping or self._task is None:
+            raise NotCommitted("the writer has stopped; start the platform again")
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        if self._lost or self._stopping or self._task is None:
-            stopped = NotCommitted("the writer has stopped; start the platform again")
-            future.set_exception(self._lost or stopped)
-        else:
+        with around(at):
             self._waiting.append((changes, future))
             self._something.set()
-        return future
+            return await future
 
     def post(self, changes: Changes, *, at: str) -> None:
         """Write with the next group, without waiting for it. `at` names the boundary for drills."""
