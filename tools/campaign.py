@@ -38,13 +38,13 @@ DRILLS_MIN = {"transactions-sqlite": 12, "transactions-postgresql": 12}
 _SEEDS = "tests/simulation/test_simulation.py::test_the_promises_hold_for_many_thousand_seeds"
 _KILLS = "tests/kills/test_matrix.py::test_every_place_of_the_platform"
 TESTS = {
-    "kills-sqlite": (14, (f"{_KILLS}[sqlite]",)),
+    "kills-sqlite": (13, (f"{_KILLS}[sqlite]",)),
     "kills-postgresql": (22, (f"{_KILLS}[postgresql]",)),
-    "faults": (8, ("tests/faults",)),
+    "faults": (7, ("tests/faults",)),
     "simulation-1": (18, tuple(f"{_SEEDS}[{n}]" for n in range(10))),
     "simulation-2": (18, tuple(f"{_SEEDS}[{n}]" for n in range(10, 20))),
     "mutants": (3, ("tests/mutants",)),
-    "stateful": (7, ("tests/stateful",)),
+    "stateful": (6, ("tests/stateful",)),
     "bad_input": (2, ("tests/bad_input",)),
     "ambiguity": (2, ("tests/ambiguity",)),
     "backbone": (3, ("tests/backbone",)),

@@ -39,6 +39,8 @@ from tests.backbone.conformance.vendor import Vendor
 from tests.backbone.shop import DESCRIBE, Ordered, Paid, estate
 
 Steps = Callable[..., Awaitable[None]]
+TRIES = 3
+"""Sendings of one drive before the transaction waits."""
 
 
 class Rig:
@@ -79,7 +81,7 @@ class Rig:
             writer=self.writer,
             clock=self.clock,
             rng=random.Random(self.lives),
-            patience=Patience(tries=3),
+            patience=Patience(tries=TRIES),
             sleep=self.sleep,
         )
         self.locks = self._place(segment).locks if self.kind == "dbos" else LocalLocks()

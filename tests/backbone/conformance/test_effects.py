@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, func, select
 
 from accordant.backbone.rows import effect_table
 from accordant.canonical.operation import EffectClass
 from accordant.kernel.database import Changes, NotCommitted
 from accordant.kernel.errors import Malformed
 from tests.backbone.conformance.conftest import Rigs
-from tests.backbone.conformance.rig import Rig
+from tests.backbone.conformance.rig import TRIES, Rig
 from tests.backbone.conformance.vendor import A, B, C, D, Vendor
 
 STEPS = ("one", "two", "three")
@@ -171,6 +172,20 @@ async def test_what_a_dead_process_may_have_sent_is_not_refused_before_it_was_lo
     assert rig.vendor.times("o") == 1
 
 
+async def test_what_a_dead_process_may_have_sent_is_not_refused_after_a_wait_either(rigs: Rigs) -> None:
+    """As above, but the next process's row is written first by a wait; the refusal comes in the drive after it."""
+    rig = rigs(single(A))
+    rig.vendor.plan = {"o": ["crash after", *["down"] * TRIES, "no"]}
+    await rig.start()
+    _lose_effects(rig)
+    await rig.tell("o")
+    await rig.crash_and_start()
+    await rig.settled()
+    assert rig.vendor.plan == {"o": []}
+    assert rig.state("o") == "completed"
+    assert rig.vendor.times("o") == 1
+
+
 async def test_what_could_not_be_written_down_was_not_sent_and_leaves_no_doubt(rigs: Rigs) -> None:
     rig = rigs(single(D))
     await rig.start()
@@ -312,6 +327,31 @@ async def test_two_steps_of_one_name_are_refused(rigs: Rigs) -> None:
     await rig.settled()
     assert [item.code for item in rig.open_items()] == ["flow.non_deterministic"]
     assert [one for one, _ in rig.vendor.applied] == ["a"]
+
+
+async def test_what_was_written_under_a_lock_is_durable_before_it_is_let_go(rigs: Rigs) -> None:
+    """Whoever takes the lock next reads it; otherwise it would open the same record under a key of its own."""
+
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        async with tx.holding("shared"):
+            if not await tx.recall("known", lambda database: database.read(_times_opened), result_type=int):
+                await tx.effect("open", vendor.operation("shared"))
+        await tx.effect("own", vendor.operation(event.order))
+
+    rig = rigs(steps)
+    await rig.start()
+    for n in range(6):
+        await rig.tell(f"o{n}", customer=f"c{n}")
+    await rig.settled()
+    assert [row.state for row in rig.transactions()] == ["completed"] * 6
+    assert rig.vendor.times("shared") == 1
+    rig.check()
+
+
+def _times_opened(connection: Connection) -> int:
+    c = effect_table.c
+    query = select(func.count()).where(c.business_id == "shared", c.state == "confirmed")
+    return connection.execute(query).scalar_one()
 
 
 async def test_another_payload_under_a_used_name_is_refused(rigs: Rigs) -> None:

@@ -196,9 +196,10 @@ class Ledger:
         return effect if found is None else await self._confirm(step, effect, applied=found)
 
     def _may_be_forgotten(self, step: Step, effect: EffectRow) -> bool:
-        changed_ms, now_ms = step.transaction.changed_at_ms, self._clock.now_ms()
-        since_ms = min(changed_ms, changed_ms if effect.first_sent_at_ms is None else effect.first_sent_at_ms)
-        return decisions.may_be_forgotten(asked_of(step, effect), since_ms=since_ms, now_ms=now_ms)
+        """An unwritten sending is as old as the drive it may belong to, or as the doubt kept with the effect."""
+        first_ms, driven_ms = effect.first_sent_at_ms, step.transaction.changed_at_ms
+        since_ms = driven_ms if first_ms is None else min(first_ms, driven_ms)
+        return decisions.may_be_forgotten(asked_of(step, effect), since_ms=since_ms, now_ms=self._clock.now_ms())
 
     async def _confirm(self, step: Step, effect: EffectRow, *, applied: Applied) -> EffectRow:
         effect = entries.confirmed(effect, step.operation, applied=applied, at_ms=self._clock.now_ms())

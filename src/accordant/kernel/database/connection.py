@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
@@ -109,7 +109,7 @@ def _once(query: Callable[[Connection], Result], engine: Engine) -> Result:
         try:
             return query(connection)
         except psycopg.OperationalError as failed:  # out of a `Query`; what SQLAlchemy ran, it looked after itself
-            if not connection.connection.driver_connection.closed:  # pyright: ignore[reportOptionalMemberAccess]
+            if not cast("Any", connection.connection.driver_connection).closed:
                 raise
             connection.invalidate()
             raise _Gone(str(failed)) from failed

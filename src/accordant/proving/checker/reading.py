@@ -165,5 +165,5 @@ def _table_names(connection: Connection) -> list[str]:
 def _table_text(connection: Connection, table: str) -> bytes:
     """Every row of a table, one a line."""
     quoted = connection.dialect.identifier_preparer.quote(table)
-    rows = connection.execution_options(yield_per=_PAGE).execute(text(f"SELECT * FROM {quoted}"))  # noqa: S608
+    rows = connection.execution_options(yield_per=_PAGE).execute(text(f"SELECT * FROM {quoted}"))  # noqa: S608 - quoted
     return b"\n".join(b"\t".join(one if isinstance(one, bytes) else str(one).encode() for one in row) for row in rows)
