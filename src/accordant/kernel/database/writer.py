@@ -22,6 +22,8 @@ __all__ = ["Chain", "NotCommitted", "StorageLost", "Writer"]
 
 log = structlog.get_logger("writer")
 _BATCH_MAX = 4096
+_LINGER_S = 0.01
+"""How long a change that nobody waits for may lie before it makes a group of its own."""
 
 Waiting = tuple[Changes, "asyncio.Future[Committed] | None"]
 
@@ -42,6 +44,7 @@ class Writer:
         self._something = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._lingering: asyncio.TimerHandle | None = None
         self._lost: StorageLost | None = None
         self.is_taking = True
         """Whether the database took the last group; while it does not, nothing is begun that it must remember."""
@@ -90,34 +93,47 @@ class Writer:
             return await future
 
     def post(self, changes: Changes, *, at: str) -> None:
-        """Write with the next group, without waiting for it. `at` names the boundary for drills."""
+        """Write with the next group, without waiting for it. `at` names the boundary for drills.
+
+        It goes with what somebody waits for: a group of its own at once would only hold that up.
+        """
         with around(at):
-            if self._lost is None:
-                self._waiting.append((changes, None))
-                self._something.set()
+            if self._lost is not None:
+                return
+            self._waiting.append((changes, None))
+            if self._lingering is None:
+                self._lingering = asyncio.get_running_loop().call_later(_LINGER_S, self._something.set)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting or not self._stopping:
             await self._something.wait()
-            if not self._stopping:
-                self._something.clear()
-            while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH_MAX))]
-                changes = [one for one, _ in batch]
-                try:
-                    with around("writer.group"):
-                        outcomes = await loop.run_in_executor(self._thread, self._session.write, changes)
-                except StorageLost as lost:
-                    self._lose(batch, lost)
-                    return
-                except Exception as crash:  # nobody else writes: whoever waits must hear of it, and the process ends
-                    log.exception("writer.crashed")
-                    self._lose(batch, StorageLost(f"the writer failed with {type(crash).__name__}: {crash}"))
-                    return
-                self._look_at(outcomes)
-                for (_, future), outcome in zip(batch, outcomes, strict=True):
-                    _tell(future, outcome)
+            batch = self._take()
+            if not batch:
+                continue
+            changes = [one for one, _ in batch]
+            try:
+                with around("writer.group"):
+                    outcomes = await loop.run_in_executor(self._thread, self._session.write, changes)
+            except StorageLost as lost:
+                self._lose(batch, lost)
+                return
+            except Exception as crash:  # nobody else writes: whoever waits must hear of it, and the process ends
+                log.exception("writer.crashed")
+                self._lose(batch, StorageLost(f"the writer failed with {type(crash).__name__}: {crash}"))
+                return
+            self._look_at(outcomes)
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                _tell(future, outcome)
+
+    def _take(self) -> list[Waiting]:
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH_MAX))]
+        if not self._waiting and not self._stopping:
+            self._something.clear()
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        return batch
 
     def _look_at(self, outcomes: list[Outcome]) -> None:
         """Say it once when the database stops taking changes, and once when it takes them again."""
