@@ -26,8 +26,8 @@ from tests.kills.scene import Scene, Seat, World
 
 Checkpoints.__init__.__kwdefaults__ = {"every_rows": 40}
 Statistics.__init__.__kwdefaults__ = {"first_rows": 40}
-"""No scene writes the 20,000 rows after which SQLite's log is carried over, or the 500 after which PostgreSQL is asked to
-look at its tables; here it happens again and again."""
+"""No scene writes the 20,000 rows after which SQLite's log is carried over, or the 500 after which PostgreSQL is asked
+to look at its tables; here it happens again and again."""
 
 
 class Ready(msgspec.Struct, frozen=True):
