@@ -23,7 +23,7 @@ from accordant.backbone.ledger import Ledger
 from accordant.backbone.pump import Pump, PumpParts, Source
 from accordant.backbone.router import Router
 from accordant.backbone.rows import CursorRow, cursor_table
-from accordant.backbone.transaction import Tools
+from accordant.backbone.tools import Tools
 from accordant.canonical.operation import SystemPort
 from accordant.connector.capabilities import ConnectionSettings, Connector, Row, Stream
 from accordant.connector.http import VendorHttp, open_session
@@ -136,7 +136,12 @@ class Platform:
         ports = self.ports()
         self.ledger = Ledger(writer=self.writer, clock=self.clock, rng=self.rng)
         tools = Tools(
-            database=self.database, writer=self.writer, ledger=self.ledger, clock=self.clock, locks=self.place.locks
+            database=self.database,
+            writer=self.writer,
+            ledger=self.ledger,
+            clock=self.clock,
+            locks=self.place.locks,
+            estate_now=self.estates.current,
         )
         driver = Driver(tools=tools, flows=FLOWS, ports=ports, estate_at=self.estates.at, rng=self.rng)
         self.engine: Engine = self._engine(driver)

@@ -25,6 +25,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who decides, under the name by which commands name who gives them."""
 
     roles: tuple[str, ...]
+    known_as: tuple[str, ...] = ()
+    """How other systems call the same person, such as `support/8412`; who asks there may not approve here."""
 
 
 class Delegation(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +94,7 @@ def route(approvals: Approvals, kind: str, *, amount: Money, recent: Money) -> R
 
 def roles_on(approvals: Approvals, who: str, *, on: date) -> frozenset[str]:
     """The roles somebody decides with on a day: their own, and those of whom they stand in for."""
-    names = [who] + [one.of for one in approvals.delegations if one.to == who and one.since <= on <= one.until]
+    names = stands_in_for(approvals, who, on=on)
     return frozenset(role for name in names if name in approvals.people for role in approvals.people[name].roles)
 
 
@@ -101,6 +103,11 @@ def stands_in_for(approvals: Approvals, who: str, *, on: date) -> frozenset[str]
     return frozenset(
         {who, *(one.of for one in approvals.delegations if one.to == who and one.since <= on <= one.until)}
     )
+
+
+def is_same_person(approvals: Approvals, left: str, right: str, *, on: date) -> bool:
+    """Whether one word may be the other's: the same person, under another name, or standing in for them."""
+    return not _all_names(approvals, left, on=on).isdisjoint(_all_names(approvals, right, on=on))
 
 
 def why_not(approvals: Approvals, who: str, *, roles: tuple[str, ...], amount: Money, on: date) -> str:
@@ -114,6 +121,12 @@ def why_not(approvals: Approvals, who: str, *, roles: tuple[str, ...], amount: M
     if not any(_covers(approvals.roles[name].up_to, amount) for name in asked if name in approvals.roles):
         return f"{amount} is more than {who} may decide as {_listed(asked)}"
     return ""
+
+
+def _all_names(approvals: Approvals, who: str, *, on: date) -> set[str]:
+    known = {who, *(name for name, person in approvals.people.items() if who in person.known_as)}
+    behind = {name for one in known for name in stands_in_for(approvals, one, on=on)}
+    return behind | {alias for name in behind if name in approvals.people for alias in approvals.people[name].known_as}
 
 
 def _covers(limits: Mapping[str, str], amount: Money) -> bool:
