@@ -45,4 +45,4 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     overdue: Money
     """The part of it whose due date has passed."""
     credited: Money
-    """Credits of the last 365 days, positive."""
+    """Credits granted since the day that was asked for and not countered, positive."""

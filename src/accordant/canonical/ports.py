@@ -50,8 +50,8 @@ class Billing(SystemPort, Protocol):
         """Take a granted credit back by an entry of its own; the first one stays."""
         ...
 
-    async def exposure(self, account: Receipt, *, currency: str, on: date) -> Exposure:
-        """What the customer owes on a day, and was given in the year before it. Raises what a read raises."""
+    async def exposure(self, account: Receipt, *, currency: str, on: date, since: date) -> Exposure:
+        """What the customer owes on a day, and was given since another. Raises what a read raises."""
         ...
 
 
