@@ -116,7 +116,7 @@ def credit_of(request: CreditRequest, known: str, transaction_id: str, estate: E
     if amount.amount_minor <= 0:
         raise Malformed(
             f"a credit of {amount} gives nothing; expected an amount above zero",
-            code="money.not_positive",
+            code="money.negative",
             hint="correct the amount on the case",
             detail={"field": "amount", "value": request.amount_text, "record": request.case_id},
         )
