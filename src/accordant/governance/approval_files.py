@@ -45,8 +45,12 @@ def read_approvals(folder: Path, problems: Problems) -> Approvals:
 def _check_limits(spot: Spot, key: str, *, file: File) -> None:
     limits = spot.entries.get(key)
     for currency, limit in (limits.entries if limits else {}).items():
+        if not isinstance(limit.value, str):
+            what, expected = f"{currency}: {limit.value!r}", f'text in quotes, such as {currency}: "100.00"'
+            file.problem(limit.at, "approvals.amount", what=what, expected=expected, fix="put it in quotes")
+            continue
         try:
-            parse_money(str(limit.value), currency)
+            parse_money(limit.value, currency)
         except Malformed as wrong:
             what = f"{currency}: {limit.value!r}"
             file.problem(
