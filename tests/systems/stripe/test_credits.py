@@ -8,7 +8,7 @@ import pytest
 
 from accordant.canonical.credit import Exposure
 from accordant.canonical.operation import Attempt, EffectClass, Operation, ReadRef, Receipt
-from accordant.kernel.errors import Malformed, Rejected, Unknown
+from accordant.kernel.errors import Malformed, Rejected, Retryable, Unknown
 from accordant.kernel.money import Money
 from accordant.systems.stripe.client import StripeBilling
 from tests.systems.stripe.account import (
@@ -143,6 +143,17 @@ async def test_a_customer_that_is_not_there_is_a_refusal(running: Running, billi
         await send(_both(billing, nobody)[0])
     assert refused.value.detail["code"] == "resource_missing"
     assert running.ledger("credit") == []
+    with pytest.raises(Rejected):
+        await billing.exposure(nobody, currency=USD, on=date(2026, 1, 1))
+
+
+async def test_exposure_that_cannot_be_read_is_no_exposure(running: Running, billing: StripeBilling) -> None:
+    """Nothing owed and nothing known must never look alike."""
+    account = await opened(billing)
+    for operation in ("invoice.list", "customer_balance_transaction.list"):
+        await running.fault("error_before_apply", operation)
+        with pytest.raises(Retryable):
+            await billing.exposure(account, currency=USD, on=date(2026, 1, 1))
 
 
 @pytest.mark.parametrize("amount_minor", [0, -1])
@@ -179,6 +190,13 @@ async def test_reading_back_many_entries_goes_by_customer(running: Running, bill
     assert await billing.read_back("credit", refs) == expected
     after = (await running.admin("GET", "counters"))["requests"]
     assert sum(after.values()) - sum(before.values()) <= 10
+
+
+async def test_an_entry_without_its_customer_is_not_asked_for(running: Running, billing: StripeBilling) -> None:
+    before = (await running.admin("GET", "counters"))["requests"]
+    refs = [ReadRef(kind="credit", native_id=name, business_id="credit-1") for name in ("cbtxn_alone", "cus_1/")]
+    assert await billing.read_back("credit", refs) == {}
+    assert (await running.admin("GET", "counters"))["requests"] == before
 
 
 async def test_reading_back_names_the_customer_that_really_holds_the_credit(billing: StripeBilling) -> None:
