@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from accordant.canonical import ports
+from accordant.canonical.credit import ServiceCredit
 from accordant.canonical.customer import Address, Customer
 from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.operation import Attempt, Operation, Receipt
@@ -83,6 +84,15 @@ ENTITLED = Entitlement(
 )
 STANDING = DealStanding(
     opportunity_id="7", source_id=str(deal("7")["Id"]), status="in step", transaction_id="tx-0000000000000001"
+)
+
+CREDIT = ServiceCredit(
+    credit_id="credit-1",
+    customer_id="customer-1",
+    case_id="4711",
+    amount=Money(12_500, "USD"),
+    reason="outage",
+    granted_on=date(2026, 3, 5),
 )
 
 
@@ -203,6 +213,16 @@ async def _start_subscription(world: World, to: Any) -> Operation:
     return to.billing.start_subscription(subscription(), account=account)
 
 
+async def _grant_credit(world: World, to: Any) -> Operation:
+    return to.billing.grant_credit(CREDIT, account=await world.done(to.billing.open_customer(CUSTOMER)))
+
+
+async def _counter_credit(world: World, to: Any) -> Operation:
+    account = await world.done(to.billing.open_customer(CUSTOMER))
+    await world.done(to.billing.grant_credit(CREDIT, account=account))
+    return to.billing.counter_credit(CREDIT, account=account)
+
+
 async def _bill_customer(world: World, to: Any) -> Operation:
     return to.billing.open_customer(CUSTOMER)
 
@@ -247,6 +267,8 @@ EXAMPLES: dict[str, Example] = {
     "billing.amend_subscription": _amend_subscription,
     "billing.revert_amendment": _revert_amendment,
     "billing.end_subscription": _end_subscription,
+    "billing.grant_credit": _grant_credit,
+    "billing.counter_credit": _counter_credit,
     "erp.open_customer": _book_customer,
     "erp.place_order": _place_order,
     "erp.amend_order": _amend_order,
