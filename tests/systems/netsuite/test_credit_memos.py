@@ -180,10 +180,19 @@ async def test_a_lookup_counts_a_memo_only_with_the_amount_of_this_operation(erp
     assert await other.look_up(ATTEMPT) is None
 
 
-def test_a_closed_period_is_known_by_its_code_as_well() -> None:
-    said = explain(Answer(status=400, headers={}, body=problem("CLOSED_TRAN_PRD", "closed"), wrote=True))
-    assert said.code == "netsuite.closed_period"
-    assert explain(Answer(status=400, headers={}, body=problem("USER_ERROR", "no"), wrote=True)).code != said.code
+@pytest.mark.parametrize(
+    ("code", "sentence", "known"),
+    [
+        ("CLOSED_TRAN_PRD", "no", True),
+        ("USER_ERROR", "The transaction falls in a closed accounting period.", True),
+        ("USER_ERROR", "The period is closed.", True),
+        ("USER_ERROR", "Please enter value(s) for: Posting Period.", False),
+        ("INVALID_CONTENT", "The order is closed.", False),
+    ],
+)
+def test_a_closed_period_is_known_by_code_or_words(code: str, sentence: str, known: bool) -> None:
+    said = explain(Answer(status=400, headers={}, body=problem(code, sentence), wrote=True))
+    assert (said.code == "netsuite.closed_period") is known
 
 
 async def test_a_foreign_integration_sees_a_memo_and_its_negative_total(account: Account, erp: NetSuite) -> None:

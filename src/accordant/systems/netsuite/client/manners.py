@@ -3,10 +3,11 @@
 Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_156570709583.html (errors, 2026.1)
 Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_162790605110.html (signed assertion)
 Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_N3539978.html (error codes)
-Source: https://help.expensify.com/articles/expensify-classic/connections/netsuite/Netsuite-Troubleshooting (NS0079: the
-sentence with which a date in a closed period is refused)
+Source: Expensify/App, docs/articles/expensify-classic/connections/netsuite/Netsuite-Troubleshooting.md at ed8d4a81149b
+(NS0079: the sentence with which a date in a closed period is refused)
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, cast
@@ -26,7 +27,11 @@ _BUSY = frozenset({"RCRD_HAS_BEEN_CHANGED", "RCRD_LOCKED_BY_WF", "COLLISION"})
 _CROWDED = frozenset({"CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED"})
 
 _PERIOD_CLOSED = "CLOSED_TRAN_PRD"
-_OUTSIDE_PERIOD = "not within the date range of your accounting period"
+_SAYS_CLOSED = re.compile(
+    "not within the date range of your accounting period"
+    "|closed (accounting |posting )?period|period (is|has been) closed",
+    re.IGNORECASE,
+)
 """What NetSuite says, under the code of any user's mistake, of a date that no open period holds."""
 _REOPEN = "let finance reopen the period (Setup > Accounting > Manage Accounting Periods) or name a day in an open one"
 
@@ -48,7 +53,7 @@ def explain(answer: Answer) -> AccordantError:
     places = ("o:errorPath", "o:errorHeader", "o:errorQueryParam", "o:errorUrl")
     field = next((str(problem[place]) for place in places if problem.get(place)), "")
     detail = {"vendor_code": vendor_code, "message": message, "field": field, "status": answer.status}
-    if vendor_code == _PERIOD_CLOSED or _OUTSIDE_PERIOD in message:
+    if vendor_code == _PERIOD_CLOSED or _SAYS_CLOSED.search(message):
         return Rejected(f"NetSuite refused it: {message}", code="netsuite.closed_period", hint=_REOPEN, detail=detail)
     return Rejected(f"NetSuite refused it: {message}", code=f"netsuite.{vendor_code.lower()}", detail=detail)
 
