@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from accordant.canonical import ports
-from accordant.canonical.credit import ServiceCredit
+from accordant.canonical.credit import CreditMemo, ServiceCredit
 from accordant.canonical.customer import Address, Customer
 from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.operation import Attempt, Operation, Receipt
@@ -246,6 +246,21 @@ async def _close_order(world: World, to: Any) -> Operation:
     return to.erp.close_order(order(world.us))
 
 
+async def _post_credit_memo(world: World, to: Any) -> Operation:
+    await world.done(to.erp.open_customer(CUSTOMER, erp_entity=world.us))
+    memo = CreditMemo(
+        credit_id="credit-1",
+        customer_id="customer-1",
+        legal_entity="US01",
+        erp_entity=world.us,
+        case_id="4711",
+        item="LDG-START",
+        amount=Money(25_050, "USD"),
+        posted_on=date(2026, 3, 20),
+    )
+    return to.erp.post_credit_memo(memo)
+
+
 async def _support_customer(world: World, to: Any) -> Operation:
     return to.support.open_customer(CUSTOMER)
 
@@ -273,6 +288,7 @@ EXAMPLES: dict[str, Example] = {
     "erp.place_order": _place_order,
     "erp.amend_order": _amend_order,
     "erp.close_order": _close_order,
+    "erp.post_credit_memo": _post_credit_memo,
     "support.open_customer": _support_customer,
     "support.set_entitlement": _entitle,
 }
