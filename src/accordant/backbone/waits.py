@@ -21,7 +21,7 @@ class Pause(Exception):
 
 _WAKE = f"UPDATE business_transaction SET {lanes.GO_ON}"  # noqa: S608 - made of our own names
 _CAME = (
-    "state = 'waiting' AND waiting_for = 'event' AND EXISTS (SELECT 1 FROM event"
+    "waiting_for = 'event' AND EXISTS (SELECT 1 FROM event"
     " WHERE event.tenant = business_transaction.tenant AND event.subject = expects_subject"
     " AND event.type = expects_type AND event.event_id <> business_transaction.event_id"
     " AND (event.published_at_ms >= business_transaction.opened_at_ms OR event.at_ms >= (SELECT own.at_ms"
@@ -38,7 +38,9 @@ FOLLOW_UPS = {
     "wake_decided": f"{_WAKE} WHERE {_DECIDED}",
     "wake_sleepers": f"{_WAKE} WHERE wake_at_ms IS NOT NULL AND wake_at_ms <= CAST(:p AS BIGINT)",
 }
-"""An event wakes who expects it; and whoever falls asleep looks once more, in the same commit, so that an event that
+"""Conditions name no column that another index could be chosen for: who waits for an event is in the state `waiting`.
+
+An event wakes who expects it; and whoever falls asleep looks once more, in the same commit, so that an event that
 came in between is not missed. `wake_sleepers` makes due what has waited long enough; its parameter is the present
 instant in milliseconds, as text."""
 

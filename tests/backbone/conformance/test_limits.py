@@ -28,6 +28,18 @@ async def test_never_more_at_once_than_allowed(rigs: Rigs) -> None:
     assert len(rig.vendor.applied) == 40
 
 
+@pytest.mark.parametrize("engine", ["dbos"])
+async def test_what_is_handed_out_above_the_limit_waits(rigs: Rigs, engine: str) -> None:
+    rig = rigs(write)
+    rig.in_flight_max = 2
+    await rig.start()
+    ids = [await rig.tell(f"o{n}") for n in range(8)]
+    await asyncio.gather(*(rig.engine.drive_one(one) for one in ids))
+    await rig.settled()
+    assert rig.vendor.at_once_max <= 2
+    assert len(rig.vendor.applied) == 8
+
+
 async def test_stopping_lets_what_runs_end_and_begins_nothing(rigs: Rigs) -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
 

@@ -84,6 +84,7 @@ class DbosEngine:
         self._worker = place.segment
         self._driving: dict[str, asyncio.Future[None]] = {}
         self._reserved: set[str] = set()
+        self._room = asyncio.Semaphore(self.in_flight_max)
         self._commands = asyncio.Lock()
         self._asked: dict[str, _Asked] = {}
         self._kick = asyncio.Event()
@@ -97,6 +98,7 @@ class DbosEngine:
 
     async def start(self) -> None:
         await self._locks.open()
+        self._room = asyncio.Semaphore(self.in_flight_max)
         _running[QUEUE] = self
         with around("dbos.start"):
             await asyncio.to_thread(self._launch)
@@ -133,7 +135,15 @@ class DbosEngine:
                 self.nudge()
 
     async def drive_one(self, name: str) -> str:
-        """Drive a transaction that DBOS handed out; says what became of it."""
+        """Drive a transaction that DBOS handed out; says what became of it.
+
+        DBOS keeps the number in its database and for a while goes by what an earlier process wrote there: what it
+        hands out above ours waits here.
+        """
+        async with self._room:
+            return await self._drive_alone(name)
+
+    async def _drive_alone(self, name: str) -> str:
         if self._stopping or name in self._driving or name in self._reserved:
             return "left alone"
         ended: asyncio.Future[None] = self.loop.create_future()

@@ -79,6 +79,7 @@ _tx = transaction_table.c
 Index("transaction_due", _tx.due_rank, **only_where("due_rank IS NOT NULL"))
 Index("transaction_wakes", _tx.wake_at_ms, **only_where("wake_at_ms IS NOT NULL"))
 Index("transaction_queue", _tx.lane, _tx.lane_seq, **only_where("turn = 0"))
+Index("transaction_woken", _tx.lane, **only_where("waiting_for = 'lane again'"))
 Index("transaction_head", _tx.lane, unique=True, **only_where("turn = 1"))
 Index("transaction_open", _tx.state, **only_where("state <> 'completed'"))
 Index("transaction_expects", _tx.expects_subject, **only_where("expects_subject <> ''"))

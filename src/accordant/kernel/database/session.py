@@ -29,6 +29,7 @@ from accordant.kernel.database.statements import (
     write_postgresql,
     write_sqlite,
 )
+from accordant.kernel.database.statistics import Statistics
 from accordant.kernel.errors import AccordantError
 from accordant.kernel.failpoints import around
 
@@ -90,6 +91,7 @@ class WritingSession:
         }
         self._shared = shared and not database.is_sqlite
         self._checkpoints = Checkpoints(database) if database.is_sqlite else None
+        self._statistics = None if database.is_sqlite else Statistics(database)
         self._connection: Any = None
         self.commits = 0
         self.rows = 0
@@ -112,8 +114,9 @@ class WritingSession:
 
     def close(self) -> None:
         """The end; nothing is written afterwards."""
-        if self._checkpoints is not None:
-            self._checkpoints.close()
+        for beside in (self._checkpoints, self._statistics):
+            if beside is not None:
+                beside.close()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -173,12 +176,16 @@ class WritingSession:
             self._roll_back(cursor)
             raise
         self._chain.advance(head)
+        self._count(len(changes.added) + len(changes.put_rows) + len(linked), cursor)
+        return new, moved
+
+    def _count(self, rows: int, cursor: Any) -> None:
         self.commits += 1
-        rows = len(changes.added) + len(changes.put_rows) + len(linked)
         self.rows += rows
         if self._checkpoints is not None:
             self._checkpoints.wrote(rows, cursor)
-        return new, moved
+        if self._statistics is not None:
+            self._statistics.wrote(rows)
 
     def _append(self, cursor: Any, linked: Sequence[RowValues]) -> None:
         """The chain is only ever appended to: a number that is taken means that somebody else writes our segment."""

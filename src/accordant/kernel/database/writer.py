@@ -23,7 +23,9 @@ __all__ = ["Chain", "NotCommitted", "StorageLost", "Writer"]
 log = structlog.get_logger("writer")
 _BATCH_MAX = 4096
 _LINGER_S = 0.01
-"""How long a change that nobody waits for may lie before it makes a group of its own."""
+_WORTH_A_GROUP = 12
+"""How long changes that nobody waits for may lie, and how many of them are written at once all the same: while many
+transactions are under way, the disk is to work while they call."""
 
 Waiting = tuple[Changes, "asyncio.Future[Committed] | None"]
 
@@ -95,13 +97,15 @@ class Writer:
     def post(self, changes: Changes, *, at: str) -> None:
         """Write with the next group, without waiting for it. `at` names the boundary for drills.
 
-        It goes with what somebody waits for: a group of its own at once would only hold that up.
+        A few go with what somebody waits for: a group of their own would only hold that up.
         """
         with around(at):
             if self._lost is not None:
                 return
             self._waiting.append((changes, None))
-            if self._lingering is None:
+            if len(self._waiting) >= _WORTH_A_GROUP:
+                self._something.set()
+            elif self._lingering is None:
                 self._lingering = asyncio.get_running_loop().call_later(_LINGER_S, self._something.set)
 
     async def _run(self) -> None:
