@@ -40,6 +40,11 @@ def _usd(owed: int = 0, overdue: int = 0, credited: int = 0) -> Exposure:
     return Exposure(owed=Money(owed, USD), overdue=Money(overdue, USD), credited=Money(credited, USD))
 
 
+async def exposed(billing: StripeBilling, account: Receipt, *, currency: str, on: date) -> Exposure:
+    """What was credited in the year before a day, and is owed on it."""
+    return await billing.exposure(account, currency=currency, on=on, since=on - timedelta(days=365))
+
+
 async def _today(running: Running) -> date:
     return date.fromisoformat((await running.admin("GET", "health"))["now"][:10])
 
@@ -144,7 +149,7 @@ async def test_a_customer_that_is_not_there_is_a_refusal(running: Running, billi
     assert refused.value.detail["code"] == "resource_missing"
     assert running.ledger("credit") == []
     with pytest.raises(Rejected):
-        await billing.exposure(nobody, currency=USD, on=date(2026, 1, 1))
+        await exposed(billing, nobody, currency=USD, on=date(2026, 1, 1))
 
 
 async def test_exposure_that_cannot_be_read_is_no_exposure(running: Running, billing: StripeBilling) -> None:
@@ -153,7 +158,7 @@ async def test_exposure_that_cannot_be_read_is_no_exposure(running: Running, bil
     for operation in ("invoice.list", "customer_balance_transaction.list"):
         await running.fault("error_before_apply", operation)
         with pytest.raises(Retryable):
-            await billing.exposure(account, currency=USD, on=date(2026, 1, 1))
+            await exposed(billing, account, currency=USD, on=date(2026, 1, 1))
 
 
 @pytest.mark.parametrize("amount_minor", [0, -1])
@@ -209,7 +214,7 @@ async def test_reading_back_names_the_customer_that_really_holds_the_credit(bill
 
 
 async def test_a_customer_without_anything_owes_nothing(billing: StripeBilling) -> None:
-    assert await billing.exposure(await opened(billing), currency=USD, on=date(2026, 1, 1)) == _usd()
+    assert await exposed(billing, await opened(billing), currency=USD, on=date(2026, 1, 1)) == _usd()
 
 
 async def test_drafts_are_not_owed_open_invoices_are_and_paid_ones_no_more(
@@ -219,15 +224,15 @@ async def test_drafts_are_not_owed_open_invoices_are_and_paid_ones_no_more(
     for number, amount_minor in ((1, 100_000), (2, 25_000)):
         operation = billing.start_subscription(a_subscription(number, amount_minor=amount_minor), account=account)
         await send(operation, f"s{number}")
-    assert await billing.exposure(account, currency=USD, on=on) == _usd()
+    assert await exposed(billing, account, currency=USD, on=on) == _usd()
     await _finalized(running)
-    assert await billing.exposure(account, currency=USD, on=on) == _usd(owed=125_000)
+    assert await exposed(billing, account, currency=USD, on=on) == _usd(owed=125_000)
 
     def pay(client: Any) -> None:
         client.v1.invoices.pay(client.v1.invoices.list().data[0].id, {"paid_out_of_band": True})
 
     await running.ask(pay)
-    assert await billing.exposure(account, currency=USD, on=on) == _usd(owed=100_000)
+    assert await exposed(billing, account, currency=USD, on=on) == _usd(owed=100_000)
 
 
 async def test_an_invoice_is_overdue_from_the_day_after_it_was_due(running: Running, billing: StripeBilling) -> None:
@@ -235,8 +240,8 @@ async def test_an_invoice_is_overdue_from_the_day_after_it_was_due(running: Runn
     due = date(2026, 3, 31)
     invoice = {"customer_id": "customer-1", "total": 700, "currency": "usd"}
     await running.admin("POST", "load", {"invoices": [{**invoice, "due_on": due.isoformat()}, invoice]})
-    assert await billing.exposure(account, currency=USD, on=due) == _usd(owed=1_400)
-    assert await billing.exposure(account, currency=USD, on=due + timedelta(days=1)) == _usd(owed=1_400, overdue=700)
+    assert await exposed(billing, account, currency=USD, on=due) == _usd(owed=1_400)
+    assert await exposed(billing, account, currency=USD, on=due + timedelta(days=1)) == _usd(owed=1_400, overdue=700)
 
 
 async def test_another_currency_and_another_customer_are_left_out(running: Running, billing: StripeBilling) -> None:
@@ -248,8 +253,8 @@ async def test_another_currency_and_another_customer_are_left_out(running: Runni
         [(account, Money(5, USD)), (account, Money(600, "EUR")), (other, Money(7, USD))]
     ):
         await send(_both(billing, to, number, amount=money)[0], f"g{number}")
-    assert await billing.exposure(account, currency=USD, on=on) == _usd(owed=100, overdue=100, credited=5)
-    in_eur = await billing.exposure(account, currency="EUR", on=on)
+    assert await exposed(billing, account, currency=USD, on=on) == _usd(owed=100, overdue=100, credited=5)
+    in_eur = await exposed(billing, account, currency="EUR", on=on)
     assert (in_eur.owed, in_eur.credited) == (Money(20_000, "EUR"), Money(600, "EUR"))
 
 
@@ -272,10 +277,10 @@ async def test_what_was_credited_in_the_year_counts_without_what_was_countered(
         (first_day + timedelta(days=366), 20),
         (first_day + timedelta(days=367), 0),
     ):
-        assert (await billing.exposure(account, currency=USD, on=on)).credited == Money(credited, USD), on
+        assert (await exposed(billing, account, currency=USD, on=on)).credited == Money(credited, USD), on
     await send(old_counter, "oc")
     on = first_day + timedelta(days=366)
-    assert (await billing.exposure(account, currency=USD, on=on)).credited == Money(20, USD), "countered out of turn"
+    assert (await exposed(billing, account, currency=USD, on=on)).credited == Money(20, USD), "countered out of turn"
 
 
 async def test_credit_by_hand_counts_and_what_an_invoice_used_up_does_not(
@@ -292,7 +297,7 @@ async def test_credit_by_hand_counts_and_what_an_invoice_used_up_does_not(
     await running.ask(by_hand)
     await send(billing.start_subscription(a_subscription(amount_minor=1_000), account=account), "s")
     await _finalized(running)
-    assert await billing.exposure(account, currency=USD, on=on) == _usd(owed=1_000 + 9_000 - 340, credited=340)
+    assert await exposed(billing, account, currency=USD, on=on) == _usd(owed=1_000 + 9_000 - 340, credited=340)
 
 
 async def test_exposure_is_the_same_although_pages_repeat_overlap_and_lose_their_order(
@@ -304,10 +309,10 @@ async def test_exposure_is_the_same_although_pages_repeat_overlap_and_lose_their
     for number in range(210):
         await send(_both(billing, account, number, amount=Money(2, USD))[0], f"g{number}")
     expected = _usd(owed=690, overdue=690, credited=420)
-    assert await billing.exposure(account, currency=USD, on=on) == expected
+    assert await exposed(billing, account, currency=USD, on=on) == expected
     kinds = ("page_repeated", "page_overlap", "page_reordered")
     await running.admin("PUT", "faults", {"faults": [{"kind": kind, "probability": 0.5} for kind in kinds]})
-    assert await billing.exposure(account, currency=USD, on=on) == expected
+    assert await exposed(billing, account, currency=USD, on=on) == expected
 
 
 @pytest.mark.parametrize("version", ["2023-08-16", "2026-10-28.endive"])
@@ -323,7 +328,7 @@ async def test_credits_depend_on_nothing_that_moved_between_versions(running: Ru
             assert await proved(billing, operation, (await send(operation, key)).receipt)
         owner = (await running.ask(lambda client: client.v1.customers.list().data))[-1]
         whole = Receipt(kind="customer", native_id=owner.id, business_id="customer-9")
-        assert await billing.exposure(whole, currency=USD, on=await _today(running)) == _usd(owed=3)
+        assert await exposed(billing, whole, currency=USD, on=await _today(running)) == _usd(owed=3)
 
 
 async def test_the_dump_names_credits_and_counters_alike_in_any_order(start: Start) -> None:

@@ -147,9 +147,9 @@ class StripeBilling:
     def counter_credit(self, credit: ServiceCredit, *, account: Receipt) -> Operation:
         return self._credits.counter(credit, account=account)
 
-    async def exposure(self, account: Receipt, *, currency: str, on: date) -> Exposure:
+    async def exposure(self, account: Receipt, *, currency: str, on: date, since: date) -> Exposure:
         """See `credits`: only what is in `currency` counts."""
-        return await self._credits.exposure(account, currency=currency, on=on)
+        return await self._credits.exposure(account, currency=currency, on=on, since=since)
 
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         """What Stripe holds now, by native id; see `readback`."""

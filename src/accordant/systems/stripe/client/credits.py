@@ -18,8 +18,6 @@ from accordant.systems.stripe.client.calls import KEY_LIFE_S, Calls
 from accordant.systems.stripe.client.entries import COUNTER, GRANT, Entry, credit_expected, credit_form
 from accordant.systems.stripe.mapping import from_stripe
 
-GIVEN_DAYS = 365
-
 
 class Credits:
     """The Billing port's credit verbs."""
@@ -35,16 +33,16 @@ class Credits:
         """The opposite entry, under metadata of its own; nothing is taken from the first one."""
         return self._entry("counter_credit", COUNTER, credit=credit, account=account)
 
-    async def exposure(self, account: Receipt, *, currency: str, on: date) -> Exposure:
+    async def exposure(self, account: Receipt, *, currency: str, on: date, since: date) -> Exposure:
         """What the customer owes and was given, in `currency`; what is in any other currency is left out, unconverted.
 
         `owed` is what remains of open invoices (no drafts, none written off), whenever they were made; `overdue` the
         part that was due before `on`, by UTC day (an invoice charged automatically has no due date). `credited` is
-        every adjustment that lowered what is owed, ours or made by hand, created from 365 days before `on` until the
-        end of `on`, without those that `counter_credit` took back.
+        every adjustment that lowered what is owed, ours or made by hand, created from the beginning of
+        `since` until the end of `on`, without those that `counter_credit` took back.
         """
         owed, overdue = await self._owed(account, currency=currency, on=on)
-        credited = await self._credited(account, currency=currency, on=on)
+        credited = await self._credited(account, currency=currency, on=on, since=since)
         return Exposure(owed=owed, overdue=overdue, credited=credited)
 
     async def _owed(self, account: Receipt, *, currency: str, on: date) -> tuple[Money, Money]:
@@ -58,8 +56,8 @@ class Credits:
                 overdue += remaining
         return owed, overdue
 
-    async def _credited(self, account: Receipt, *, currency: str, on: date) -> Money:
-        since_s, until_s = _start_s(on - timedelta(days=GIVEN_DAYS)), _start_s(on + timedelta(days=1))
+    async def _credited(self, account: Receipt, *, currency: str, on: date, since: date) -> Money:
+        since_s, until_s = _start_s(since), _start_s(on + timedelta(days=1))
         query = (("created[gte]", str(since_s)), ("created[lt]", str(until_s)))
         entries = [one for one in await self._all(_path(account), query, currency) if one["type"] == "adjustment"]
         given = [one for one in entries if int(one["amount"]) < 0]
