@@ -10,7 +10,8 @@ import jsonschema_rs
 import pytest
 
 from accordant.canonical.operation import EffectClass
-from accordant.systems.zendesk import connector, mapping
+from accordant.systems.zendesk import connector
+from accordant.systems.zendesk.mapping import nouns
 from tests.systems.zendesk.desk import Running, opened
 from tests.systems.zendesk.test_mapping import CUSTOMER, ENTITLEMENT
 
@@ -65,8 +66,8 @@ def check(contract: dict[str, Any], name: str, answer: Any) -> None:
 
 
 async def test_organizations(zendesk: Running, contract: dict[str, Any]) -> None:
-    record = mapping.customer_record(CUSTOMER)
-    record["organization_fields"] |= mapping.entitlement_record(ENTITLEMENT)["organization_fields"]
+    record = nouns.customer_record(CUSTOMER)
+    record["organization_fields"] |= nouns.entitlement_record(ENTITLEMENT)["organization_fields"]
     record["organization_fields"]["parent_customer_id"] = "customer-0"
     status, made = await zendesk.upsert(record.pop("external_id"), **record)
     assert str(status) in contract["paths"]["/api/v2/organizations/create_or_update"]["post"]["responses"]
@@ -127,7 +128,7 @@ def test_every_operation_of_the_client_is_in_the_contract(contract: dict[str, An
 
 
 def test_what_we_write_is_documented(contract: dict[str, Any]) -> None:
-    for record in (mapping.customer_record(CUSTOMER), mapping.entitlement_record(ENTITLEMENT)):
+    for record in (nouns.customer_record(CUSTOMER), nouns.entitlement_record(ENTITLEMENT)):
         plain = {key: value for key, value in record.items() if key != "organization_fields"}
         check(contract, "OrganizationObject", plain)
         assert set(record) <= set(contract["components"]["schemas"]["OrganizationObject"]["properties"])

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from accordant.connector.sandbox import Call, Record, Reply, Route
-from accordant.systems.zendesk.mapping import FIELDS, Field
+from accordant.systems.zendesk.mapping.nouns import FIELDS, Field
 from accordant.systems.zendesk.sandbox import answers
 
 _FIRST_ID = 4_398_096_842_000

@@ -15,7 +15,7 @@ import msgspec
 
 from accordant.connector.sandbox import Call, Kit, Limit, Problem, Record, Reply, Route, Sandbox
 from accordant.connector.sandbox.vendor import System
-from accordant.systems.zendesk.mapping import Field, customer_facts, entitlement_facts
+from accordant.systems.zendesk.mapping.nouns import Field, customer_facts, entitlement_facts
 from accordant.systems.zendesk.sandbox import API_TOKEN, EMAIL, OAUTH_TOKEN, answers
 from accordant.systems.zendesk.sandbox.events import Herald, Webhook
 from accordant.systems.zendesk.sandbox.fields import Fields
