@@ -12,7 +12,9 @@ import pytest
 from accordant.canonical.operation import EffectClass
 from accordant.systems.zendesk import connector
 from accordant.systems.zendesk.mapping import nouns
+from accordant.systems.zendesk.sandbox.ticket_fields import AGENTS_FIELDS
 from tests.systems.zendesk.desk import Running, opened
+from tests.systems.zendesk.test_cases import CREDITED
 from tests.systems.zendesk.test_mapping import CUSTOMER, ENTITLEMENT
 
 _ROOT = os.environ.get("ACCORDANT_CONTRACTS", "")
@@ -117,6 +119,27 @@ async def test_tickets_comments_and_users(zendesk: Running, contract: dict[str, 
         check(contract, name, answer)
 
 
+async def test_ticket_fields_and_their_values(zendesk: Running, contract: dict[str, Any]) -> None:
+    await zendesk.admin("POST", "load", {"ticket_fields": list(AGENTS_FIELDS)})
+    _, listed, _ = await zendesk.call("GET", "/api/v2/ticket_fields.json")
+    check(contract, "TicketFieldsResponse", listed)
+    ids = {row["title"]: row["id"] for row in listed["ticket_fields"]}
+    values = {"Accordant credit request": "120.00 outage"}
+    values |= {nouns.ANSWER[name].title: value or "" for name, value in nouns.case_values(CREDITED).items()}
+    ticket = {**TICKET, "custom_fields": [{"id": ids[title], "value": value} for title, value in values.items()]}
+    status, made, _ = await zendesk.call("POST", "/api/v2/tickets", json={"ticket": ticket})
+    assert status == 201
+    schema = schema_of(contract, "TicketObject")
+    fields = schema["components"]["schemas"]["TicketObject"]["properties"]["custom_fields"]
+    assert jsonschema_rs.validator_for(fields).is_valid(made["ticket"]["custom_fields"])
+    _, found, _ = await zendesk.call("GET", f"/api/v2/tickets/show_many?ids={made['ticket']['id']}")
+    assert [row["priority"] for row in found["tickets"]] == ["high"]
+    path = contract["paths"]["/api/v2/tickets/{ticket_id}"]
+    body = {"ticket": {"custom_fields": ticket["custom_fields"]}}
+    status, _, _ = await zendesk.call("PUT", f"/api/v2/tickets/{made['ticket']['id']}", json=body)
+    assert str(status) in path["put"]["responses"]
+
+
 def test_every_operation_of_the_client_is_in_the_contract(contract: dict[str, Any]) -> None:
     for capability in connector.capabilities:
         method, path = capability.request.split()
@@ -124,7 +147,8 @@ def test_every_operation_of_the_client_is_in_the_contract(contract: dict[str, An
         assert capability.effect_class is EffectClass.UPSERT
     described = contract["paths"]["/api/v2/organizations/create_or_update"]["post"]["description"]
     assert "external id" in described
-    assert "get" in contract["paths"]["/api/v2/organizations/show_many"]
+    for path in ("organizations/show_many", "tickets/show_many", "ticket_fields"):
+        assert "get" in contract["paths"][f"/api/v2/{path}"]
 
 
 def test_what_we_write_is_documented(contract: dict[str, Any]) -> None:

@@ -84,7 +84,7 @@ class TicketFields:
         """Topic and `event` for each field that has another value now."""
         old = {row["id"]: row["value"] for row in before}
         return [
-            ("custom_field_changed", self._event(row["id"], row["value"], old.get(row["id"])))
+            ("custom_field_changed", self._event(row["id"], row["value"], previous=old.get(row["id"])))
             for row in after
             if row["value"] != old.get(row["id"])
         ]
@@ -109,7 +109,7 @@ class TicketFields:
     def _put(self, field: TicketField) -> None:
         self._fields[field.id] = field
 
-    def _event(self, field_id: int, current: Any, previous: Any) -> Record:
+    def _event(self, field_id: int, current: Any, *, previous: Any) -> Record:
         field = self._fields[field_id].field
         named = {"id": str(field_id), "title": field.title, "type": field.type}
         return {"custom_field": named, "current": {"value": current}, "previous": {"value": previous}}

@@ -94,7 +94,8 @@ class Tickets:
 
         def apply() -> None:
             self._put(ticket, comment)
-            self._tell(call, ticket, [("created", {}), *self._account.fields.changes([], ticket["custom_fields"])])
+            sayings: list[Saying] = [("created", {}), *self._account.fields.changes([], ticket["custom_fields"])]
+            self._tell(call, ticket, sayings=sayings)
             if key is not None:
                 self._memo.save(key, reply, call.body)
 
@@ -122,7 +123,8 @@ class Tickets:
             self._put(after, comment)
             sayings = changes(before, after)
             sayings += self._account.fields.changes(before["custom_fields"], after["custom_fields"])
-            self._tell(call, after, [*sayings, *([commented(comment)] if comment else [])])
+            sayings += [commented(comment)] if comment else []
+            self._tell(call, after, sayings=sayings)
 
         return Write(Reply(200, {"ticket": after, "audit": self._audit(after)}), tuple(lines), apply)
 
@@ -242,7 +244,7 @@ class Tickets:
         audit = {"id": self._last_comment_id + 1, "ticket_id": ticket["id"], "created_at": ticket["updated_at"]}
         return {**audit, "author_id": ticket["requester_id"], "events": [], "metadata": {}, "via": {"channel": "api"}}
 
-    def _tell(self, call: Call, ticket: Record, sayings: list[Saying]) -> None:
+    def _tell(self, call: Call, ticket: Record, *, sayings: list[Saying]) -> None:
         tell(self._kit, self._herald, ticket=ticket, actor_id=self._account.users.actor_id(call), sayings=sayings)
 
     def _page(self, rows: list[Record], start: int, limit: int, /) -> Page:
