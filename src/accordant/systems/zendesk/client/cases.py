@@ -98,15 +98,15 @@ def _ids_by_title(answer: Answer) -> dict[str, int]:
         if name is None or not row.get("active", True):
             continue
         if name in found:
-            raise _unusable("zendesk.field_twice", [name], why="more than one active ticket field has the title")
+            raise _unusable([name], code="zendesk.field_twice", why="more than one active ticket field has the title")
         found[name] = row["id"]
     missing = [name for name in nouns.ANSWER if name not in found]
     if missing:
-        raise _unusable("zendesk.field_missing", missing, why="no active ticket field has the title")
+        raise _unusable(missing, code="zendesk.field_missing", why="no active ticket field has the title")
     return found
 
 
-def _unusable(code: str, names: Sequence[str], *, why: str) -> Misconfigured:
+def _unusable(names: Sequence[str], *, code: str, why: str) -> Misconfigured:
     titles = ", ".join(f"{nouns.ANSWER[name].title!r} ({nouns.ANSWER[name].type})" for name in names)
     return Misconfigured(
         f"Zendesk cannot show where a credit stands: {why} {titles}; expected exactly one each",

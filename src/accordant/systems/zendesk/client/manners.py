@@ -19,7 +19,6 @@ from accordant.systems.zendesk.client.answers import members
 
 WINDOW_S = 60.0
 _CLOSED = "closed prevents ticket update"
-_CODES = {"name/DuplicateValue": "zendesk.name_taken", "status/closed": "zendesk.ticket_closed"}
 _HINTS = {
     "name/DuplicateValue": "another organization has this name: rename one of the two, or give that one this id",
     "name/BlankValue": "an organization cannot be made without a name: open the customer first, with its name",
@@ -45,19 +44,20 @@ def quota(headers: Mapping[str, str]) -> Quota | None:
 def explain(answer: Answer) -> AccordantError:
     """What a refusal means: a record in somebody else's hands passes, an invalid value does not."""
     body = members(answer.json_or_none())
-    code, said = _said(body)
+    error, said = _said(body)
     if answer.status == 409:
-        return Busy(f"Zendesk says the record is being changed by somebody else: {said or code}")
+        return Busy(f"Zendesk says the record is being changed by somebody else: {said or error}")
     field, problem = _first_problem(body)
-    vendor_code = str(problem.get("error") or code or answer.status)
+    vendor_code = str(problem.get("error") or error or answer.status)
     message = str(problem.get("description") or said or answer.excerpt or f"status {answer.status}")
     # We write no status: a complaint of it is about the ticket's own, in whatever language the account speaks.
     closed = answer.status == 422 and (field == "status" or _CLOSED in message)
     problem_id = "status/closed" if closed else f"{field}/{vendor_code}"
+    code = "zendesk.name_taken" if problem_id == "name/DuplicateValue" else None
     hint = _HINTS.get(problem_id, "")
     return Rejected(
         f"Zendesk refused it: {message[:200]}" + (f"; {hint}" if hint else ""),
-        code=_CODES.get(problem_id),
+        code="zendesk.ticket_closed" if closed else code,
         hint=hint,
         detail={"vendor_code": vendor_code, "message": message[:200], "field": field, "status": answer.status},
     )

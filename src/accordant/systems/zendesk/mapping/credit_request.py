@@ -79,16 +79,16 @@ def _asked(value: object, ticket: _Ticket, *, at: str) -> tuple[str, str]:
     amount, blank, reason = value.partition(" ") if isinstance(value, str) else ("", "", "")
     if not amount or not blank or not reason:
         expected = "an amount, one space and the word of a reason, such as `120.00 outage`"
-        _refuse("credit.format", ticket, at=at, value=value, expected=expected)
+        refuse("credit.format", ticket, at=at, value=value, expected=expected)
     if not _AMOUNT.fullmatch(amount):
         expected = "an amount in plain digits with a point before the decimals, such as 120 or 120.00"
-        _refuse("money.format", ticket, at=at, value=value, expected=expected)
+        refuse("money.format", ticket, at=at, value=value, expected=expected)
     if Decimal(amount) <= 0:
         code = "money.negative" if amount.startswith("-") else "money.zero"
-        _refuse(code, ticket, at=at, value=value, expected="an amount greater than zero")
+        refuse(code, ticket, at=at, value=value, expected="an amount greater than zero")
     if not _REASON.fullmatch(reason):
         expected = "after one space, a reason in small letters, digits and underscores, such as `outage`"
-        _refuse("reason.format", ticket, at=at, value=value, expected=expected)
+        refuse("reason.format", ticket, at=at, value=value, expected=expected)
     return amount, reason
 
 
@@ -98,9 +98,9 @@ def _happened(told: Event, ticket: _Ticket, *, received_at_ms: int) -> int:
     try:
         at_ms = require_likely_ms(read_instant_ms(told.time))
     except Malformed as wrong:
-        _refuse(wrong.code, ticket, at="/time", value=told.time, expected=expected)
+        refuse(wrong.code, ticket, at="/time", value=told.time, expected=expected)
     if at_ms > received_at_ms + _AHEAD_MS_MAX:
-        _refuse("time.future", ticket, at="/time", value=told.time, expected=expected)
+        refuse("time.future", ticket, at="/time", value=told.time, expected=expected)
     return at_ms
 
 
@@ -108,7 +108,7 @@ def _severity(ticket: _Ticket) -> str:
     severity = _SEVERITY.get((ticket.priority or "").casefold())
     if severity is None:
         expected = "urgent, high, normal, low or none"
-        _refuse("priority.unknown", ticket, at="/detail/priority", value=ticket.priority, expected=expected)
+        refuse("priority.unknown", ticket, at="/detail/priority", value=ticket.priority, expected=expected)
     return severity
 
 
@@ -116,11 +116,12 @@ def _id(ticket: _Ticket, name: str) -> str:
     """An id of the ticket; `-1` stands for Zendesk itself, which answers for nothing."""
     value = getattr(ticket, name)
     if not _ID.fullmatch(value):
-        _refuse("id.format", ticket, at=f"/detail/{name}", value=value, expected="the id of a record, in digits")
+        refuse("id.format", ticket, at=f"/detail/{name}", value=value, expected="the id of a record, in digits")
     return value
 
 
-def _refuse(code: str, ticket: _Ticket, *, at: str, value: object, expected: str) -> NoReturn:
+def refuse(code: str, ticket: _Ticket, *, at: str, value: object, expected: str) -> NoReturn:
+    """Raise Malformed in one voice."""
     said, record = str(value)[:100], ticket.id[:40]
     raise Malformed(
         f"ticket {record}: {at} says {said!r}; expected {expected}",
