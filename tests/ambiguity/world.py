@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from accordant.canonical import ports
+from accordant.canonical.case import CaseOutcome
 from accordant.canonical.credit import CreditMemo, ServiceCredit
 from accordant.canonical.customer import Address, Customer
 from accordant.canonical.entitlement import Entitlement
@@ -84,6 +85,14 @@ ENTITLED = Entitlement(
 )
 STANDING = DealStanding(
     opportunity_id="7", source_id=str(deal("7")["Id"]), status="in step", transaction_id="tx-0000000000000001"
+)
+OUTCOME = CaseOutcome(
+    case_id="1",
+    source_id="1",
+    status="credited",
+    credit=Money(12_000, "USD"),
+    reason="agreed by finance",
+    transaction_id="tx-0000000000000001",
 )
 
 CREDIT = ServiceCredit(
@@ -172,6 +181,7 @@ async def opened(folder: Path) -> AsyncGenerator[World]:
     async with AsyncExitStack() as stack:
         company = Company(folder)
         company.vendors["salesforce"].load({"Account": [ACCOUNT], "Opportunity": [deal("7")]})
+        company.vendors["zendesk"].load({"tickets": [{"subject": "Down", "comment": {"body": "Since noon"}}]})
         await stack.enter_async_context(company.served())
         clients: dict[str, Any] = {}
         clock = Together()
@@ -275,6 +285,11 @@ async def _tell_standing(world: World, to: Any) -> Operation:
     return to.crm.tell_standing(STANDING)
 
 
+async def _answer_case(world: World, to: Any) -> Operation:
+    await world.done(to.support.answer_case(msgspec.structs.replace(OUTCOME, status="in review", credit=None)))
+    return to.support.answer_case(OUTCOME)
+
+
 EXAMPLES: dict[str, Example] = {
     "crm.tell_standing": _tell_standing,
     "billing.open_customer": _bill_customer,
@@ -291,4 +306,5 @@ EXAMPLES: dict[str, Example] = {
     "erp.post_credit_memo": _post_credit_memo,
     "support.open_customer": _support_customer,
     "support.set_entitlement": _entitle,
+    "support.answer_case": _answer_case,
 }
