@@ -16,6 +16,7 @@ from datetime import timedelta
 
 import msgspec
 
+from accordant.backbone import standing
 from accordant.backbone.approvals import Asked, Decision
 from accordant.backbone.flow import Describe, Stop, flow
 from accordant.backbone.transaction import Transaction
@@ -79,6 +80,8 @@ async def service_credit(
         rejected = outcome(request, "rejected", transaction_id=tx.row.transaction_id, reason=_by(decision))
         await tx.effect("tell support", support.answer_case(rejected))
         return
+    if await tx.check("withdrawn", was_withdrawn, await _newest_request(tx), tx.row.event_id):
+        return
     granting = billing.grant_credit(credit, account=holder)
     await tx.effect(
         "grant credit",
@@ -99,6 +102,25 @@ async def _exposure(tx: Transaction, billing: Billing, account: Receipt, /, cred
         lambda _: billing.exposure(account, currency=credit.amount.currency, on=on, since=on - window),
         result_type=Exposure,
     )
+
+
+async def _newest_request(tx: Transaction) -> str:
+    """While it was in review the agent may have asked for something else on the same case."""
+    types = [CreditRequested.type]
+    return await tx.recall(
+        "newest request",
+        lambda ours: ours.read(
+            lambda connection: (
+                standing.newest_event(connection, tx.row.tenant, event_id=tx.row.event_id, types=types) or ""
+            )
+        ),
+        result_type=str,
+    )
+
+
+def was_withdrawn(newest: str, own: str, estate: Estate, /) -> bool:
+    """Whether the case asks for something else meanwhile; the later request answers for it."""
+    return newest not in ("", own)
 
 
 def credit_of(request: CreditRequest, known: str, transaction_id: str, estate: Estate, /) -> Agreed:
