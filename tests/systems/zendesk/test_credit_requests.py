@@ -184,6 +184,7 @@ MALFORMED = [
     ("$120 outage", "money.format"),
     ("120.123456789 outage", "money.format"),
     ("\uff11\uff12\uff10 outage", "money.format"),
+    ("1\uff12\uff10 outage", "money.format"),
     ("\u0661\u0662\u0660 outage", "money.format"),
     ("NaN outage", "money.format"),
     ("outage 120.00", "money.format"),
@@ -227,7 +228,7 @@ def test_a_request_that_cannot_be_meant_is_refused_by_name(value: Any, code: str
     [
         ({"actor_id": "-1"}, "id.format", "/detail/actor_id"),
         ({"actor_id": ""}, "id.format", "/detail/actor_id"),
-        ({"actor_id": "\uff11"}, "id.format", "/detail/actor_id"),
+        ({"actor_id": "1\uff12"}, "id.format", "/detail/actor_id"),
         ({"actor_id": None}, "zendesk.event_malformed", "/detail/actor_id"),
         ({"id": "0"}, "id.format", "/detail/id"),
         ({"id": "1/../2"}, "id.format", "/detail/id"),
