@@ -16,6 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from accordant.kernel.database.checkpoints import Checkpoints
+from accordant.kernel.database.statistics import Statistics
 from tests import databases
 from tests.kills import case, matrix, shipped
 from tests.kills.case import Case, Outcome
@@ -24,7 +25,9 @@ from tests.kills.plays import SCENES
 from tests.kills.scene import Scene, Seat, World
 
 Checkpoints.__init__.__kwdefaults__ = {"every_rows": 40}
-"""No scene writes the 20,000 rows after which SQLite's log is carried over; here it happens again and again."""
+Statistics.__init__.__kwdefaults__ = {"first_rows": 40}
+"""No scene writes the 20,000 rows after which SQLite's log is carried over, or the 500 after which PostgreSQL is asked
+to look at its tables; here it happens again and again."""
 
 
 class Ready(msgspec.Struct, frozen=True):
