@@ -1,7 +1,8 @@
-"""A day of service credits: every branch of the flow on a company with two customers, judged by the systems' ledgers."""
+"""A day of service credits: every branch of the flow, on eight customers, judged by what the systems hold."""
 
 import asyncio
 import time
+from calendar import monthrange
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,18 @@ from accordant.kernel.database import rows_of
 from accordant.kernel.errors import Unavailable
 from accordant.launch import report
 from accordant.launch.company import seeded_company
+from accordant.launch.progress import read_progress
 from accordant.launch.run import Plan, Run
 from accordant.launch.story import Spectator, prepare_company
 from accordant.masterdata.crosswalk import crosswalk_table
 from accordant.operations.approvals import waiting
 from accordant.sandboxes import ASK_AGAIN, ASK_FOR_CREDIT
 
-FLOW = "service_credit"
+FLOW, TENANT = "service_credit", "demo"
 _REVIEWER, _DIRECTOR = "reviewer@finance", "director@finance"
 _OUTAGE_S = 3.0
 _GIVE_UP_AFTER_S = 60.0
-_CUSTOMERS = 6
+_CUSTOMERS = 8
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +64,8 @@ class CreditDay(Run):
             await self._reviews()
             await self._trouble()
             await self._until(self._is_quiet)
-            result = {"flow": FLOW, "branches": await self._judged(), "wall_s": round(time.monotonic() - began, 1)}
-            return {**result, "holds": all(one["holds"] for one in result["branches"])}
+            found, wall_s = await self._judged(), round(time.monotonic() - began, 1)
+            return {"flow": FLOW, "branches": found, "holds": all(one["holds"] for one in found), "wall_s": wall_s}
         finally:
             self.platform.stop()
             self.sandboxes.stop()
@@ -107,10 +109,10 @@ class CreditDay(Run):
         self._say(f"The books go down for {_OUTAGE_S:.0f} s: the credit is granted, its memo waits.")
         await self.sandboxes.ask("erp", "POST", action="down", body={"seconds": _OUTAGE_S})
         await self._ask("books down", 2, "60.00 outage", minor=6_000)
-        await self._until(lambda: self._is_quiet() and not self._under_way())
-        self._say("The books close the month: finance is asked, reopens it, and the memo follows; nothing is asked twice.")
+        await self._until(self._is_quiet)
+        self._say("The books close the month: finance is asked, reopens it, and the memo follows.")
         await self._close_books(closed=True)
-        await self._ask("period closed", 4, "45.00 outage", minor=4_500)
+        await self._ask("period closed", 6, "45.00 outage", minor=4_500)
         await self._until(lambda: bool(self._read(_closed_period)))
         await self._close_books(closed=False)
         for item in self._read(_closed_period):
@@ -132,9 +134,7 @@ class CreditDay(Run):
         self._branches.append(wanted)
         return case
 
-    async def _decide(
-        self, actor: str, *, approve: bool, note: str, refused: str = "", all_open: bool = False
-    ) -> None:
+    async def _decide(self, actor: str, *, approve: bool, note: str, refused: str = "", all_open: bool = False) -> None:
         await self._until(lambda: bool(self._waiting()))
         body = {"approve": approve, "note": note}
         for asked in self._waiting() if all_open else self._waiting()[:1]:
@@ -154,35 +154,68 @@ class CreditDay(Run):
     async def _close_books(self, *, closed: bool) -> None:
         now = time.gmtime()
         day = f"{now.tm_year}-{now.tm_mon:02}"
-        period = {"starts_on": f"{day}-01", "ends_on": f"{day}-28", "closed": closed}
-        days = {"starts_on": f"{day}-01", "ends_on": _last_day(now.tm_year, now.tm_mon)}
-        await self.sandboxes.ask("erp", "POST", action="load", body={"periods": [{**period, **days}]})
+        last = monthrange(now.tm_year, now.tm_mon)[1]
+        period = {"starts_on": f"{day}-01", "ends_on": f"{day}-{last:02}", "closed": closed}
+        await self.sandboxes.ask("erp", "POST", action="load", body={"periods": [period]})
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         give_up_at = time.monotonic() + _GIVE_UP_AFTER_S
         while not await asyncio.to_thread(holds):
             self.platform.require_alive()
             if time.monotonic() > give_up_at:
-                raise Unavailable(f"it did not come to pass; so far: {self._read(_credits)}")
+                raise Unavailable(f"it did not come to pass; so far: {self._read(_transactions)}")
             await asyncio.sleep(0.05)
 
     def _is_quiet(self) -> bool:
-        """Nothing moves but what waits for somebody's word."""
-        rows = self._read(_credits)
-        return all(row.state in ("completed", "exception") or row.waiting_for == "approval" for row in rows)
-
-    def _under_way(self) -> bool:
-        return len(self._read(_credits)) < len(self._branches)
+        """Every case has arrived, and nothing moves but what waits for somebody's word."""
+        arrived = all(self._read(lambda c, b=one: _states(c, b.case)) for one in self._branches)
+        rows: list[TransactionRow] = self._read(_transactions)
+        return arrived and all(one.state in ("completed", "exception") or _asks(one) for one in rows)
 
     def _waiting(self) -> list[Any]:
-        return self._read(lambda connection: waiting(connection, tenant="default"))
+        return self._read(lambda connection: waiting(connection, tenant=TENANT))
 
     def _read(self, ask: Callable[[Connection], Any]) -> Any:
         return self.database.read_now(ask)
 
     async def _judged(self) -> list[report.Json]:
-        """Each branch beside what the ledgers of billing, books and support say of it."""
-        return []
+        """Each branch beside what billing, the books and support hold of it."""
+        await self._until(self._all_verified)
+        held = await self.sandboxes.states()
+        return [judged(one, held, states=self._read(lambda c, b=one: _states(c, b.case))) for one in self._branches]
+
+    def _all_verified(self) -> bool:
+        return read_progress(self.database).unverified == 0
+
+
+def judged(branch: Branch, held: report.Json, *, states: list[str]) -> report.Json:
+    """What must be, beside what is; `holds` where they are the same in every system."""
+    memos = [one for one in held["erp"]["credit_memo"] if one["memo"].startswith(f"case {branch.case},")]
+    ids = {one["business_id"] for one in memos}
+    granted = [one for one in held["billing"]["credit"] if one["business_id"] in ids]
+    cases = {one["business_id"]: one for one in held["support"]["case"]}
+    wanted = [branch.amount_minor] if branch.amount_minor else []
+    found: report.Json = {
+        "billing_minor": [one["amount_minor"] for one in granted],
+        "books_minor": [one["amount_minor"] for one in memos],
+        "case_shows": cases[branch.case]["status"] if branch.case in cases else "",
+        "ended": states,
+    }
+    holds = (
+        found["billing_minor"] == wanted
+        and found["books_minor"] == wanted
+        and found["case_shows"] == branch.shown
+        and states[-1] == branch.state
+        and "running" not in states
+    )
+    return {"branch": branch.name, "case": branch.case, "must_be_minor": branch.amount_minor, **found, "holds": holds}
+
+
+def _states(connection: Connection, case: str) -> list[str]:
+    """How the transactions of a case ended, the last one last."""
+    c = transaction_table.c
+    query = select(c.state).where(c.flow == FLOW, c.subject == case).order_by(c.opened_at_ms)
+    return list(connection.execute(query).scalars())
 
 
 def _organizations(connection: Connection) -> list[str]:
@@ -197,7 +230,11 @@ def _customer_ids(connection: Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def _credits(connection: Connection) -> list[TransactionRow]:
+def _asks(row: TransactionRow) -> bool:
+    return row.state == "waiting" and row.waiting_for == "approval"
+
+
+def _transactions(connection: Connection) -> list[TransactionRow]:
     return rows_of(connection, select(transaction_table).order_by(transaction_table.c.opened_at_ms), TransactionRow)
 
 
@@ -205,12 +242,6 @@ def _closed_period(connection: Connection) -> list[str]:
     c = exception_table.c
     query = select(c.exception_id).where(c.state == "open", c.code == "netsuite.closed_period")
     return list(connection.execute(query).scalars())
-
-
-def _last_day(year: int, month: int) -> str:
-    from calendar import monthrange
-
-    return f"{year}-{month:02}-{monthrange(year, month)[1]:02}"
 
 
 def plan_of_credits(state: Path, seed: int) -> Plan:

@@ -25,7 +25,6 @@ from accordant.canonical.credit import CreditMemo, Exposure, ServiceCredit
 from accordant.canonical.customer import Customer
 from accordant.canonical.operation import Operation, Receipt
 from accordant.canonical.ports import Billing, Erp, Support
-from accordant.governance.approvals import route
 from accordant.governance.estate import Estate
 from accordant.kernel.errors import Malformed, Terminal
 from accordant.kernel.ids import canonical_id
@@ -72,10 +71,8 @@ async def service_credit(
     credit, holder = agreed.credit, _held(account, customer_id)
     exposure = await _exposure(tx, billing, holder, credit=credit)
     asked = _asked(request, agreed, exposure, account=holder)
-    if await tx.check("in review", needs_somebody, asked):
-        reviewed = outcome(request, "in review", transaction_id=tx.row.transaction_id, reason=asked.what)
-        await tx.effect("tell support of the review", support.answer_case(reviewed))
-    decision = await tx.approval("approval", asked)
+    reviewed = outcome(request, "in review", transaction_id=tx.row.transaction_id, reason=asked.what)
+    decision = await tx.approval("approval", asked, tell=support.answer_case(reviewed))
     if not decision.is_approved:
         rejected = outcome(request, "rejected", transaction_id=tx.row.transaction_id, reason=_by(decision))
         await tx.effect("tell support", support.answer_case(rejected))
@@ -163,11 +160,6 @@ def credit_of(request: CreditRequest, known: str, transaction_id: str, estate: E
         posted_on=on,
     )
     return Agreed(credit=credit, memo=memo)
-
-
-def needs_somebody(asked: Asked, estate: Estate, /) -> bool:
-    """Whether anybody is asked; whether anybody may answer is said when it is asked."""
-    return not route(estate.approvals, asked.kind, amount=asked.amount, recent=asked.recent).is_automatic
 
 
 def outcome(

@@ -236,3 +236,70 @@ async def test_nobody_may(rigs: Rigs) -> None:
     await rig.settled()
     assert [item.code for item in rig.open_items()] == ["approval.nobody_may"]
     assert rig.vendor.applied == []
+
+
+async def test_what_was_decided_and_written_is_not_asked_again_by_a_retry(rigs: Rigs) -> None:
+    """Nobody was asked; then a later step was refused. What was written counts as given now, and yet stays agreed."""
+    given = list[int]()
+
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        before = await tx.recall("given", lambda _: _count(given), result_type=int)
+        asked = Asked(
+            kind="credit",
+            what="credit",
+            amount=Money(50_00, "USD"),
+            recent=Money(before * 50_00, "USD"),
+            payload={"credit": event.order},
+            requested_by="support/9",
+        )
+        await tx.approval("agreed", asked)
+        await tx.effect("credit", vendor.operation("credit"))
+        given.append(1)
+        await tx.effect("post", vendor.operation("post"))
+
+    rig = rigs(steps)
+    rig.estates = {1: decided()}
+    rig.vendor.plan = {"post": ["no"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    (item,) = rig.open_items()
+    await rig.desk.retry(item.exception_id, actor="finance")
+    await rig.settled()
+    assert rig.state("o") == "completed"
+    assert asked_of(rig) == []
+    assert (rig.vendor.times("credit"), rig.vendor.times("post")) == (1, 1)
+
+
+async def test_a_retry_before_anything_was_written_decides_again(rigs: Rigs) -> None:
+    recent = [0]
+
+    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
+        before = await tx.recall("given", lambda _: _count(recent[:1] * recent[0]), result_type=int)
+        asked = Asked(
+            kind="credit",
+            what="credit",
+            amount=Money(50_00, "USD"),
+            recent=Money(before * 100, "USD"),
+            payload={"credit": event.order},
+            requested_by="support/9",
+        )
+        await tx.approval("agreed", asked)
+        await tx.effect("credit", vendor.operation("credit"))
+
+    rig = rigs(steps)
+    rig.estates = {1: decided()}
+    rig.vendor.plan = {"credit": ["no"]}
+    await rig.start()
+    await rig.tell("o")
+    await rig.settled()
+    (item,) = rig.open_items()
+    recent[0] = 1
+    await rig.desk.retry(item.exception_id, actor="finance")
+    await rig.until(lambda: rig.state("o") == "waiting")
+    assert open_one(rig).counted_minor == 51_00
+    assert rig.vendor.applied == []
+
+
+async def _count(of: list[int]) -> int:
+    return len(of)

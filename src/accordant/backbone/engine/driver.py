@@ -11,8 +11,8 @@ from accordant.backbone import exceptions, lanes, waits
 from accordant.backbone.engine.port import Due
 from accordant.backbone.flow import Flow, Flows, Stop
 from accordant.backbone.rows import ExceptionRow, TransactionRow, exception_table, transaction_table
-from accordant.backbone.tools import Tools
-from accordant.backbone.transaction import Transaction, WalkedThrough
+from accordant.backbone.tools import Tools, WalkedThrough
+from accordant.backbone.transaction import Transaction
 from accordant.backbone.waits import Pause
 from accordant.canonical.envelope import Fact
 from accordant.governance.estate import Estate
