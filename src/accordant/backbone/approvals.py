@@ -212,13 +212,19 @@ def may_not(estate: Estate, approval: ApprovalRow, *, actor: str, at_ms: int) ->
 
 def sleep_until_decided(approval: ApprovalRow, *, now_ms: int) -> Pause:
     """Nobody has answered yet: wake to ask the next role, and once more when the time is over."""
-    wake_ms = approval.escalates_at_ms if now_ms < approval.escalates_at_ms else approval.expires_at_ms
-    return Pause("approval", wake_at_ms=wake_ms)
+    escalates_ms, expires_ms = approval.escalates_at_ms, approval.expires_at_ms
+    return Pause("approval", wake_at_ms=escalates_ms if now_ms < escalates_ms < expires_ms else expires_ms)
 
 
 def roles_of(approval: ApprovalRow) -> tuple[str, ...]:
     """Who is asked, the first one first."""
     return msgspec.json.decode(approval.roles, type=tuple[str, ...])
+
+
+def asked_now(approval: ApprovalRow, now_ms: int) -> str:
+    """The role whose turn it is; the others of the question may answer all the same."""
+    roles = roles_of(approval)
+    return roles[min(now_ms >= approval.escalates_at_ms, len(roles) - 1)]
 
 
 def day_of(at_ms: int) -> date:

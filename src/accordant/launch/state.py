@@ -30,7 +30,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     pid: int
     database_url: str | None = None
-    """The database in use, so that commands that only read need not be told; it may hold a password."""
+    """The database in use where it is not the folder's own, so that commands that only read need not be told; it may
+    hold a password. The folder's own is found wherever the folder is moved to."""
 
     def __repr__(self) -> str:
         return f"Address(url={self.url!r}, pid={self.pid})"

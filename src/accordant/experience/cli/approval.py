@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from accordant.backbone.approvals import Answered, roles_of
+from accordant.backbone.approvals import Answered, asked_now, roles_of
 from accordant.backbone.rows import ApprovalRow
 from accordant.experience.cli.client import Client, path
 from accordant.experience.cli.grid import Column, print_grid
@@ -124,7 +124,7 @@ def _show_many(screen: Screen, found: list[ApprovalRow]) -> None:
         [
             cell(one.approval_id),
             cell(one.what),
-            cell(roles_of(one)[0]),
+            cell(asked_now(one, now)),
             cell(money_text(one.amount_minor, one.currency)),
             cell(age_text(one.expires_at_ms - now) if one.expires_at_ms > now else "over"),
         ]
