@@ -128,8 +128,8 @@ def test_who_may_and_why_not(who: str, usd_minor: int, why: str) -> None:
     ],
 )
 def test_one_person_under_several_names(left: str, right: str, on: date, same: bool) -> None:
-    assert is_same_person(APPROVALS, left, right, on=on) is same
-    assert is_same_person(APPROVALS, right, left, on=on) is same
+    assert is_same_person(APPROVALS, left=left, right=right, on=on) is same
+    assert is_same_person(APPROVALS, left=right, right=left, on=on) is same
 
 
 def test_the_demo_estate_has_them(tmp_path: Path) -> None:

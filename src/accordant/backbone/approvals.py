@@ -71,7 +71,8 @@ async def agreed(row: TransactionRow, name: str, *, asked: Asked, estate: Estate
     now_ms, payload = tools.clock.now_ms(), payload_hash(asked)
     if found is None or found.approval.payload_hash != payload or _lapsed(found, tools):
         before = found.approval.approval_id if found else ""
-        following = question(row, name, asked=asked, routing=routing, estate=estate, before=before, now_ms=now_ms)
+        posing = Posing(name=name, routing=routing, follows=before, now_ms=now_ms)
+        following = question(row, asked, posing=posing, estate=estate)
         changes = Changes()
         ask(changes, following)
         await tools.writer.commit(changes, at="approval.ask")
@@ -155,18 +156,28 @@ def decision_on(connection: Connection, approval_id: str) -> DecisionRow | None:
     return found[0] if found else None
 
 
-def question(
-    row: TransactionRow, name: str, *, asked: Asked, routing: Routing, estate: Estate, before: str, now_ms: int
-) -> ApprovalRow:
-    """The question as stored. `before` is the id of the one it follows, where an answer to that one lapsed."""
+class Posing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a question is put."""
+
+    name: str
+    """Name of the flow's step."""
+    routing: Routing
+    follows: str
+    """Id of the question before it, whose answer does not hold any more; empty for the first."""
+    now_ms: int
+
+
+def question(row: TransactionRow, asked: Asked, *, posing: Posing, estate: Estate) -> ApprovalRow:
+    """The question as stored."""
     hashed = payload_hash(asked)
     kind: Kind = estate.approvals.kinds[asked.kind]
     return ApprovalRow(
-        approval_id="apv-" + digest("approval", row.tenant, row.transaction_id, name, hashed, before)[:20],
+        approval_id="apv-"
+        + digest("approval", row.tenant, row.transaction_id, posing.name, hashed, posing.follows)[:20],
         tenant=row.tenant,
         transaction_id=row.transaction_id,
         correlation_id=row.correlation_id,
-        name=name,
+        name=posing.name,
         kind=asked.kind,
         subject=row.subject,
         party=row.party,
@@ -176,13 +187,13 @@ def question(
         currency=asked.amount.currency,
         payload=canonical_json(asked.payload).decode(),
         payload_hash=hashed,
-        rule=routing.rule,
-        roles=msgspec.json.encode(routing.roles).decode(),
+        rule=posing.routing.rule,
+        roles=msgspec.json.encode(posing.routing.roles).decode(),
         estate_version=estate.version,
         requested_by=asked.requested_by,
-        opened_at_ms=now_ms,
-        escalates_at_ms=now_ms + kind.escalate_after_h * _HOUR_MS,
-        expires_at_ms=now_ms + kind.expire_after_h * _HOUR_MS,
+        opened_at_ms=posing.now_ms,
+        escalates_at_ms=posing.now_ms + kind.escalate_after_h * _HOUR_MS,
+        expires_at_ms=posing.now_ms + kind.expire_after_h * _HOUR_MS,
     )
 
 
@@ -205,7 +216,7 @@ def may_not(estate: Estate, approval: ApprovalRow, *, actor: str, at_ms: int) ->
     """The reason why somebody may not decide a question; empty where they may."""
     on = day_of(at_ms)
     counted = Money(approval.counted_minor, approval.currency)
-    if is_same_person(estate.approvals, actor, approval.requested_by, on=on):
+    if is_same_person(estate.approvals, left=actor, right=approval.requested_by, on=on):
         return f"{actor} asked for it; somebody else must decide"
     return why_not(estate.approvals, actor, roles=roles_of(approval), amount=counted, on=on)
 

@@ -88,7 +88,9 @@ def route(approvals: Approvals, kind: str, *, amount: Money, recent: Money) -> R
         return Routing(roles=(), is_automatic=True, rule=rule)
     roles = tuple(name for name in known.roles if _covers(approvals.roles[name].up_to, whole))
     who = f"{roles[0]} decides" if roles else "no role may decide so much"
-    split = " (together they pass the limit that each would stay under)" if _is_split(known, amount, whole) else ""
+    split = (
+        " (together they pass the limit that each would stay under)" if _is_split(known, amount, whole=whole) else ""
+    )
     return Routing(roles=roles, is_automatic=False, rule=f"{amount}{given} needs approval{split}: {who}")
 
 
@@ -105,7 +107,7 @@ def stands_in_for(approvals: Approvals, who: str, *, on: date) -> frozenset[str]
     )
 
 
-def is_same_person(approvals: Approvals, left: str, right: str, *, on: date) -> bool:
+def is_same_person(approvals: Approvals, *, left: str, right: str, on: date) -> bool:
     """Whether one word may be the other's: the same person, under another name, or standing in for them."""
     return not _all_names(approvals, left, on=on).isdisjoint(_all_names(approvals, right, on=on))
 
@@ -134,7 +136,7 @@ def _covers(limits: Mapping[str, str], amount: Money) -> bool:
     return limit is not None and amount.amount_minor <= parse_money(limit, amount.currency).amount_minor
 
 
-def _is_split(kind: Kind, amount: Money, whole: Money) -> bool:
+def _is_split(kind: Kind, amount: Money, *, whole: Money) -> bool:
     return _covers(kind.automatic_up_to, amount) and not _covers(kind.automatic_up_to, whole)
 
 

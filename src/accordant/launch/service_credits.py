@@ -27,6 +27,8 @@ _REVIEWER, _DIRECTOR = "reviewer@finance", "director@finance"
 _OUTAGE_S = 3.0
 _GIVE_UP_AFTER_S = 60.0
 _CUSTOMERS = 8
+_CREDITED, _STOPPED = ("completed", "credited"), ("exception", "blocked")
+"""How a transaction ends, and what its case shows."""
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,27 +75,27 @@ class CreditDay(Run):
 
     async def _quick_ones(self) -> None:
         self._say("50.00 for an outage: within the limit, nobody is asked.")
-        await self._ask("within the limit", 0, "50.00 outage", minor=5_000)
+        await self._ask("within the limit", 0, request="50.00 outage", minor=5_000)
         await self._until(self._is_quiet)
         self._say("70.00 more for the same customer: each is within the limit, together they are not.")
-        await self._ask("split to stay below", 0, "70.00 outage", minor=7_000)
+        await self._ask("split to stay below", 0, request="70.00 outage", minor=7_000)
         await self._decide(_REVIEWER, approve=True, note="agreed")
         self._say("A word that nobody knows, an amount of nothing, and a case of nobody's: nothing is written.")
-        await self._ask("a reason that nobody knows", 1, "40.00 weather", minor=0, state="exception", shown="blocked")
-        await self._ask("a case of nobody's", -1, "40.00 outage", minor=0, state="exception", shown="blocked")
+        await self._ask("a reason that nobody knows", 1, request="40.00 weather", minor=0, ends=_STOPPED)
+        await self._ask("a case of nobody's", -1, request="40.00 outage", minor=0, ends=_STOPPED)
 
     async def _reviews(self) -> None:
         self._say("400.00: finance reviews it, and agrees.")
-        await self._ask("reviewed and agreed", 1, "400.00 slow", minor=40_000)
+        await self._ask("reviewed and agreed", 1, request="400.00 slow", minor=40_000)
         await self._decide(_REVIEWER, approve=True, note="three days slow")
         self._say("900.00: finance refuses, and the case says why.")
-        await self._ask("reviewed and rejected", 2, "900.00 outage", minor=0, shown="rejected")
+        await self._ask("reviewed and rejected", 2, request="900.00 outage", minor=0, ends=("completed", "rejected"))
         await self._decide(_REVIEWER, approve=False, note="no outage that day")
         self._say("7,500.00: more than a reviewer may decide; the director does.")
-        await self._ask("beyond the reviewer", 3, "7500.00 overcharge", minor=750_000)
+        await self._ask("beyond the reviewer", 3, request="7500.00 overcharge", minor=750_000)
         await self._decide(_DIRECTOR, approve=True, note="billed twice", refused=_REVIEWER)
         self._say("300.00, changed to 200.00 while in review: only the later request counts.")
-        case = await self._ask("changed while in review", 4, "300.00 outage", minor=20_000)
+        case = await self._ask("changed while in review", 4, request="300.00 outage", minor=20_000)
         await self._until(lambda: bool(self._waiting()))
         await ASK_AGAIN[self._support.vendor](self._support.url, case, request="200.00 outage")
         await self._until(lambda: len(self._waiting()) == 2)
@@ -104,15 +106,15 @@ class CreditDay(Run):
         self._say("A customer in arrears: even 20.00 is somebody's decision.")
         owed = {"customer_id": customer, "total": 99_00, "currency": "usd", "due_on": "2020-01-31"}
         await self.sandboxes.ask("billing", "POST", action="load", body={"invoices": [owed]})
-        await self._ask("in arrears", 5, "20.00 outage", minor=2_000)
+        await self._ask("in arrears", 5, request="20.00 outage", minor=2_000)
         await self._decide(_REVIEWER, approve=True, note="goodwill")
         self._say(f"The books go down for {_OUTAGE_S:.0f} s: the credit is granted, its memo waits.")
         await self.sandboxes.ask("erp", "POST", action="down", body={"seconds": _OUTAGE_S})
-        await self._ask("books down", 2, "60.00 outage", minor=6_000)
+        await self._ask("books down", 2, request="60.00 outage", minor=6_000)
         await self._until(self._is_quiet)
         self._say("The books close the month: finance is asked, reopens it, and the memo follows.")
         await self._close_books(closed=True)
-        await self._ask("period closed", 6, "45.00 outage", minor=4_500)
+        await self._ask("period closed", 6, request="45.00 outage", minor=4_500)
         await self._until(lambda: bool(self._read(_closed_period)))
         await self._close_books(closed=False)
         for item in self._read(_closed_period):
@@ -123,14 +125,14 @@ class CreditDay(Run):
         return self.sandboxes.running["support"]
 
     async def _ask(
-        self, name: str, customer: int, request: str, *, minor: int, state: str = "completed", shown: str = "credited"
+        self, name: str, customer: int, *, request: str, minor: int, ends: tuple[str, str] = _CREDITED
     ) -> str:
         """An agent opens a case with a request; `customer` -1 is nobody."""
         organization = self._organizations[customer] if customer >= 0 else ""
         case = await ASK_FOR_CREDIT[self._support.vendor](
             self._support.url, customer=organization, subject=name, priority="urgent", request=request
         )
-        wanted = Branch(name=name, case=case, customer=customer, amount_minor=minor, state=state, shown=shown)
+        wanted = Branch(name=name, case=case, customer=customer, amount_minor=minor, state=ends[0], shown=ends[1])
         self._branches.append(wanted)
         return case
 

@@ -53,12 +53,8 @@ def demo(
         flow_demo.list_flows(json=json)
         return
     _require_sense({"faults": faults, "limits": limits}, report=report)
-    if flow:
-        flow_demo.play_of(flow)
-        _refuse_with_flow({"--crm-export": crm_export, "--fix": fix, "--faults": faults != "none", "--kills": kills})
     fixes = tuple(parse_fix(one) for one in fix or ())
-    if crm_export is None:
-        _refuse_export_options({"--fix": fix, "--faults": faults != "none", "--kills": kills})
+    _refuse_options(flow, crm_export, {"--fix": fix, "--faults": faults != "none", "--kills": kills})
     where = state or default_state() / (flow or ("demo" if crm_export is None else "export"))
     database_url = settings_for(where, database_url=db).database_url
     _make_room(where, database_url, ours=state is None)
@@ -71,9 +67,6 @@ def demo(
         report.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
     if json:
         write_json(result)
-    elif flow:
-        flow_demo.show_branches(Screen(), result)
-        show_next(Screen(), _commands(where, db, recounted="")[:3])
     else:
         recounted = f"--export {shlex.quote(str(crm_export))}" if crm_export else ""
         recounted += "".join(f" --fixed {shlex.quote(one)}" for one in fix or ())
@@ -94,14 +87,15 @@ def _require_sense(choices: dict[str, str], *, report: Path | None) -> None:
         raise BadInput(f"--report {report}: the folder {report.parent} does not exist", code="command.no_folder")
 
 
-def _refuse_export_options(given: dict[str, object]) -> None:
-    for name in (name for name, value in given.items() if value):
-        raise BadInput(f"{name} makes no sense here: {_EXPORT_ONLY}", code="command.export_only")
-
-
-def _refuse_with_flow(given: dict[str, object]) -> None:
-    for name in (name for name, value in given.items() if value):
-        raise BadInput(f"{name} makes no sense with --flow: its branches are fixed", code="command.flow_alone")
+def _refuse_options(flow: str, crm_export: Path | None, given: dict[str, object], /) -> None:
+    """Raises BadInput for a flow that has no play, and for options that only another play takes."""
+    if flow:
+        flow_demo.play_of(flow)
+    asked = [name for name, value in {"--crm-export": crm_export, **given}.items() if value]
+    if asked and flow:
+        raise BadInput(f"{asked[0]} makes no sense with --flow: its branches are fixed", code="command.flow_alone")
+    if asked and crm_export is None:
+        raise BadInput(f"{asked[0]} makes no sense here: {_EXPORT_ONLY}", code="command.export_only")
 
 
 def _make_room(where: Path, database_url: str, *, ours: bool) -> None:
@@ -137,6 +131,10 @@ async def _played(run: Run) -> Json:
 
 
 def _show(screen: Screen, result: Json, *, commands: list[tuple[str, str]]) -> None:
+    if "branches" in result:
+        flow_demo.show_branches(screen, result)
+        show_next(screen, commands[:3])
+        return
     final = result.get("final")
     show_pass(screen, "After the first pass" if final else "What every system holds", one=result["first_pass"])
     show_open(screen, result["first_pass"]["exceptions"])
