@@ -29,7 +29,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     webhooks_n: int = 20_000
     webhooks_paced_s: int = 15
     fill: tuple[int, ...] = (10_000, 100_000, 1_000_000)
-    fill_postgresql: tuple[int, ...] = (10_000, 1_000_000)
+    fill_postgresql: tuple[int, ...] = (10_000, 100_000)
     growth_n: int = 4000
     backlog: tuple[int, int] = (1_000, 1_000_000)
     startups: int = 5

@@ -49,7 +49,10 @@ class World:
 
     def run(self, act: Callable[[], Awaitable[Any]]) -> tuple[bool, Any]:
         """Let the act happen, unless the platform dies over it; whether it came to its end, and what it gave."""
-        return self.loop.run_until_complete(self._until_done_or_dead(act))
+        ended = self.loop.run_until_complete(self._until_done_or_dead(act))
+        if self.platform.killed.is_set():  # in the same turn of the loop, when the act had come to its end already
+            self.loop.run_until_complete(self.platform.bury())
+        return ended
 
     async def _until_done_or_dead(self, act: Callable[[], Awaitable[Any]]) -> tuple[bool, Any]:
         task = asyncio.ensure_future(act())
