@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.simulation.campaign import SOMETIMES, Figures, play, regressions
 SEEDS = 300
 CAMPAIGN_SEEDS = 20_000
 CHUNK = 1_000
+CHUNKS_OF_A_PART = 10
+"""The campaign plays so many chunks in one process."""
 REPLAY = """
 import hashlib, pathlib, sys, tempfile
 import logging, structlog
@@ -66,6 +69,10 @@ def test_a_seed_runs_the_same_way_in_every_process() -> None:
     assert told[0] == told[1]
 
 
+REACHED: Counter[str] = Counter()
+"""How often each rare state was reached in the thousands of seeds that this process has played."""
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("chunk", range(CAMPAIGN_SEEDS // CHUNK))
 def test_the_promises_hold_for_many_thousand_seeds(chunk: int) -> None:
@@ -73,5 +80,7 @@ def test_the_promises_hold_for_many_thousand_seeds(chunk: int) -> None:
     figures = Figures().add(range(first, first + CHUNK))
     figures.write(f"simulation-{chunk:02d}")
     assert not figures.failed, figures.report
-    missing = [state for state in SOMETIMES if not figures.reached[state]]
-    assert not missing, f"the faults are too tame: {missing}"
+    REACHED.update(figures.reached)
+    if (chunk + 1) % CHUNKS_OF_A_PART == 0:  # the rarest is met four times in a thousand seeds: now and then not at all
+        missing = [state for state in SOMETIMES if not REACHED[state]]
+        assert not missing, f"the faults are too tame: {missing}"
