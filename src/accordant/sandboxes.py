@@ -1,6 +1,6 @@
 """Every vendor's sandbox, and what a company brings into it. The platform itself loads none of this."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from accordant.systems.salesforce.sandbox.export import records_from_export
 from accordant.systems.salesforce.sandbox.server import SalesforceSandbox
 from accordant.systems.stripe.sandbox import furnish as stripe_furnish
 from accordant.systems.stripe.sandbox.door import StripeSandbox
+from accordant.systems.zendesk.sandbox import agent as zendesk_agent
 from accordant.systems.zendesk.sandbox import furnish as zendesk_furnish
 from accordant.systems.zendesk.sandbox.server import ZendeskSandbox
 
@@ -29,3 +30,6 @@ FURNISH: Mapping[str, Callable[[World], Record]] = {
 """Catalogues, legal entities and webhooks, as a company would have set them up long ago."""
 READ_EXPORT: Mapping[str, Callable[[Path], dict[str, list[dict[str, Any]]]]] = {"salesforce": records_from_export}
 """A company's export of its CRM as records that a sandbox loads."""
+ASK_FOR_CREDIT: Mapping[str, Callable[..., Awaitable[str]]] = {"zendesk": zendesk_agent.ask_for_credit}
+ASK_AGAIN: Mapping[str, Callable[..., Awaitable[None]]] = {"zendesk": zendesk_agent.ask_again}
+"""What an agent of support does by hand on a case."""

@@ -23,7 +23,7 @@ from accordant.backbone.ledger import Ledger
 from accordant.backbone.pump import Pump, PumpParts, Source
 from accordant.backbone.router import Router
 from accordant.backbone.rows import CursorRow, cursor_table
-from accordant.backbone.transaction import Tools
+from accordant.backbone.tools import Tools
 from accordant.canonical.operation import SystemPort
 from accordant.connector.capabilities import ConnectionSettings, Connector, Row, Stream
 from accordant.connector.http import VendorHttp, open_session
@@ -41,6 +41,7 @@ from accordant.kernel.errors import Misconfigured
 from accordant.kernel.failpoints import around
 from accordant.kernel.settings import Settings
 from accordant.masterdata import crosswalk, identity, records
+from accordant.operations.approvals import ApprovalDesk
 from accordant.operations.exceptions import Desk, DeskParts
 from accordant.operations.lateness import Lateness
 from accordant.operations.telling import FileChannel, Teller
@@ -48,6 +49,7 @@ from accordant.operations.verification import Verifier
 from accordant.process.contract_amendment import contract_amendment
 from accordant.process.customer_onboarding import customer_onboarding
 from accordant.process.deal_correction import deal_correction
+from accordant.process.service_credit import service_credit
 from accordant.systems import netsuite, salesforce, stripe, zendesk
 from accordant.telemetry import audit
 from accordant.telemetry.audit import continue_chain
@@ -57,7 +59,7 @@ log = structlog.get_logger("platform")
 VENDORS: Mapping[str, Connector] = {
     one.vendor: one for one in (salesforce.connector, stripe.connector, netsuite.connector, zendesk.connector)
 }
-FLOWS = Flows(customer_onboarding, contract_amendment, deal_correction)
+FLOWS = Flows(customer_onboarding, contract_amendment, deal_correction, service_credit)
 ROOMS_WITH_TABLES = (audit, versions, crosswalk, identity, records, rows)
 
 DOCUMENTED_LIMITS: Mapping[str, Mapping[str, float]] = {
@@ -136,7 +138,12 @@ class Platform:
         ports = self.ports()
         self.ledger = Ledger(writer=self.writer, clock=self.clock, rng=self.rng)
         tools = Tools(
-            database=self.database, writer=self.writer, ledger=self.ledger, clock=self.clock, locks=self.place.locks
+            database=self.database,
+            writer=self.writer,
+            ledger=self.ledger,
+            clock=self.clock,
+            locks=self.place.locks,
+            estate_now=self.estates.current,
         )
         driver = Driver(tools=tools, flows=FLOWS, ports=ports, estate_at=self.estates.at, rng=self.rng)
         self.engine: Engine = self._engine(driver)
@@ -171,6 +178,7 @@ class Platform:
             flows=FLOWS,
         )
         self.desk = Desk(parts, estate=self.estates.current, reread=self.pump.nudge)
+        self.approvals = ApprovalDesk(parts, estate=self.estates.current, wake=self.engine.nudge)
         self.teller = Teller(FileChannel(self.settings.state / "notices.jsonl"), **works_on)
         policies: dict[str, Any] = {"policies": lambda: self.estates.current().policies}
         self.verifier = Verifier(ports=ports, **works_on, **policies)

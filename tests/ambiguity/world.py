@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from accordant.canonical import ports
+from accordant.canonical.case import CaseOutcome
+from accordant.canonical.credit import CreditMemo, ServiceCredit
 from accordant.canonical.customer import Address, Customer
 from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.operation import Attempt, Operation, Receipt
@@ -83,6 +85,23 @@ ENTITLED = Entitlement(
 )
 STANDING = DealStanding(
     opportunity_id="7", source_id=str(deal("7")["Id"]), status="in step", transaction_id="tx-0000000000000001"
+)
+OUTCOME = CaseOutcome(
+    case_id="1",
+    source_id="1",
+    status="credited",
+    credit=Money(12_000, "USD"),
+    reason="agreed by finance",
+    transaction_id="tx-0000000000000001",
+)
+
+CREDIT = ServiceCredit(
+    credit_id="credit-1",
+    customer_id="customer-1",
+    case_id="4711",
+    amount=Money(12_500, "USD"),
+    reason="outage",
+    granted_on=date(2026, 3, 5),
 )
 
 
@@ -162,6 +181,7 @@ async def opened(folder: Path) -> AsyncGenerator[World]:
     async with AsyncExitStack() as stack:
         company = Company(folder)
         company.vendors["salesforce"].load({"Account": [ACCOUNT], "Opportunity": [deal("7")]})
+        company.vendors["zendesk"].load({"tickets": [{"subject": "Down", "comment": {"body": "Since noon"}}]})
         await stack.enter_async_context(company.served())
         clients: dict[str, Any] = {}
         clock = Together()
@@ -203,6 +223,16 @@ async def _start_subscription(world: World, to: Any) -> Operation:
     return to.billing.start_subscription(subscription(), account=account)
 
 
+async def _grant_credit(world: World, to: Any) -> Operation:
+    return to.billing.grant_credit(CREDIT, account=await world.done(to.billing.open_customer(CUSTOMER)))
+
+
+async def _counter_credit(world: World, to: Any) -> Operation:
+    account = await world.done(to.billing.open_customer(CUSTOMER))
+    await world.done(to.billing.grant_credit(CREDIT, account=account))
+    return to.billing.counter_credit(CREDIT, account=account)
+
+
 async def _bill_customer(world: World, to: Any) -> Operation:
     return to.billing.open_customer(CUSTOMER)
 
@@ -226,6 +256,21 @@ async def _close_order(world: World, to: Any) -> Operation:
     return to.erp.close_order(order(world.us))
 
 
+async def _post_credit_memo(world: World, to: Any) -> Operation:
+    await world.done(to.erp.open_customer(CUSTOMER, erp_entity=world.us))
+    memo = CreditMemo(
+        credit_id="credit-1",
+        customer_id="customer-1",
+        legal_entity="US01",
+        erp_entity=world.us,
+        case_id="4711",
+        item="LDG-START",
+        amount=Money(25_050, "USD"),
+        posted_on=date(2026, 3, 20),
+    )
+    return to.erp.post_credit_memo(memo)
+
+
 async def _support_customer(world: World, to: Any) -> Operation:
     return to.support.open_customer(CUSTOMER)
 
@@ -240,6 +285,11 @@ async def _tell_standing(world: World, to: Any) -> Operation:
     return to.crm.tell_standing(STANDING)
 
 
+async def _answer_case(world: World, to: Any) -> Operation:
+    await world.done(to.support.answer_case(msgspec.structs.replace(OUTCOME, status="in review", credit=None)))
+    return to.support.answer_case(OUTCOME)
+
+
 EXAMPLES: dict[str, Example] = {
     "crm.tell_standing": _tell_standing,
     "billing.open_customer": _bill_customer,
@@ -247,10 +297,14 @@ EXAMPLES: dict[str, Example] = {
     "billing.amend_subscription": _amend_subscription,
     "billing.revert_amendment": _revert_amendment,
     "billing.end_subscription": _end_subscription,
+    "billing.grant_credit": _grant_credit,
+    "billing.counter_credit": _counter_credit,
     "erp.open_customer": _book_customer,
     "erp.place_order": _place_order,
     "erp.amend_order": _amend_order,
     "erp.close_order": _close_order,
+    "erp.post_credit_memo": _post_credit_memo,
     "support.open_customer": _support_customer,
     "support.set_entitlement": _entitle,
+    "support.answer_case": _answer_case,
 }

@@ -26,6 +26,11 @@ _ZENDESK = (
     b'{"id":"a1","type":"zen:event-type:organization.custom_field_changed","subject":"x","time":"2026-11-21T12:00:00Z",'
     b'"detail":{"external_id":"customer-1","name":"Acme"},"event":{"field":{"title":"Accordant country"}}}'
 )
+_CREDIT = (
+    b'{"id":"a2","type":"zen:event-type:ticket.custom_field_changed","subject":"x","time":"2026-11-21T12:00:00.5Z",'
+    b'"detail":{"id":"5158","actor_id":"7","organization_id":"9","priority":"HIGH","subject":"Down"},'
+    b'"event":{"custom_field":{"title":"Accordant credit request"},"current":{"value":"120.00 outage"}}}'
+)
 _TOKENS = [
     *(b'{ } [ ] " : , \\ \\u0000 \\ud800 null true NaN'.split()),
     *b'-Infinity 1e400 1E+1000000 -0 00 1_0 +1 .5 5. " " // <a>'.split(),
@@ -80,7 +85,7 @@ class Fuzz:
         deals = [good.encode() for good in self.export.GOOD.values()]
         self.targets = [
             ("stripe", [EVENT], self._event("stripe"), 200),
-            ("zendesk", [_ZENDESK], self._event("zendesk"), 200),
+            ("zendesk", [_ZENDESK, _CREDIT], self._event("zendesk"), 200),
             ("deal", [row], self.deal.understand, 300),
             ("answer", [b'{"records":[' + row + b'],"done":true}', b"[" + EVENT + b"]"], _answer, 150),
             ("signature", [b"t=1795262400,v1=" + b"0" * 64, b"2026-11-21T12:00:00Z"], _signature, 60),

@@ -10,8 +10,11 @@ import jsonschema_rs
 import pytest
 
 from accordant.canonical.operation import EffectClass
-from accordant.systems.zendesk import connector, mapping
+from accordant.systems.zendesk import connector
+from accordant.systems.zendesk.mapping import nouns
+from accordant.systems.zendesk.sandbox.ticket_fields import AGENTS_FIELDS
 from tests.systems.zendesk.desk import Running, opened
+from tests.systems.zendesk.test_cases import CREDITED
 from tests.systems.zendesk.test_mapping import CUSTOMER, ENTITLEMENT
 
 _ROOT = os.environ.get("ACCORDANT_CONTRACTS", "")
@@ -65,8 +68,8 @@ def check(contract: dict[str, Any], name: str, answer: Any) -> None:
 
 
 async def test_organizations(zendesk: Running, contract: dict[str, Any]) -> None:
-    record = mapping.customer_record(CUSTOMER)
-    record["organization_fields"] |= mapping.entitlement_record(ENTITLEMENT)["organization_fields"]
+    record = nouns.customer_record(CUSTOMER)
+    record["organization_fields"] |= nouns.entitlement_record(ENTITLEMENT)["organization_fields"]
     record["organization_fields"]["parent_customer_id"] = "customer-0"
     status, made = await zendesk.upsert(record.pop("external_id"), **record)
     assert str(status) in contract["paths"]["/api/v2/organizations/create_or_update"]["post"]["responses"]
@@ -116,6 +119,27 @@ async def test_tickets_comments_and_users(zendesk: Running, contract: dict[str, 
         check(contract, name, answer)
 
 
+async def test_ticket_fields_and_their_values(zendesk: Running, contract: dict[str, Any]) -> None:
+    await zendesk.admin("POST", "load", {"ticket_fields": list(AGENTS_FIELDS)})
+    _, listed, _ = await zendesk.call("GET", "/api/v2/ticket_fields.json")
+    check(contract, "TicketFieldsResponse", listed)
+    ids = {row["title"]: row["id"] for row in listed["ticket_fields"]}
+    values = {"Accordant credit request": "120.00 outage"}
+    values |= {nouns.ANSWER[name].title: value or "" for name, value in nouns.case_values(CREDITED).items()}
+    ticket = {**TICKET, "custom_fields": [{"id": ids[title], "value": value} for title, value in values.items()]}
+    status, made, _ = await zendesk.call("POST", "/api/v2/tickets", json={"ticket": ticket})
+    assert status == 201
+    schema = schema_of(contract, "TicketObject")
+    fields = schema["components"]["schemas"]["TicketObject"]["properties"]["custom_fields"]
+    assert jsonschema_rs.validator_for(fields).is_valid(made["ticket"]["custom_fields"])
+    _, found, _ = await zendesk.call("GET", f"/api/v2/tickets/show_many?ids={made['ticket']['id']}")
+    assert [row["priority"] for row in found["tickets"]] == ["high"]
+    path = contract["paths"]["/api/v2/tickets/{ticket_id}"]
+    body = {"ticket": {"custom_fields": ticket["custom_fields"]}}
+    status, _, _ = await zendesk.call("PUT", f"/api/v2/tickets/{made['ticket']['id']}", json=body)
+    assert str(status) in path["put"]["responses"]
+
+
 def test_every_operation_of_the_client_is_in_the_contract(contract: dict[str, Any]) -> None:
     for capability in connector.capabilities:
         method, path = capability.request.split()
@@ -123,11 +147,12 @@ def test_every_operation_of_the_client_is_in_the_contract(contract: dict[str, An
         assert capability.effect_class is EffectClass.UPSERT
     described = contract["paths"]["/api/v2/organizations/create_or_update"]["post"]["description"]
     assert "external id" in described
-    assert "get" in contract["paths"]["/api/v2/organizations/show_many"]
+    for path in ("organizations/show_many", "tickets/show_many", "ticket_fields"):
+        assert "get" in contract["paths"][f"/api/v2/{path}"]
 
 
 def test_what_we_write_is_documented(contract: dict[str, Any]) -> None:
-    for record in (mapping.customer_record(CUSTOMER), mapping.entitlement_record(ENTITLEMENT)):
+    for record in (nouns.customer_record(CUSTOMER), nouns.entitlement_record(ENTITLEMENT)):
         plain = {key: value for key, value in record.items() if key != "organization_fields"}
         check(contract, "OrganizationObject", plain)
         assert set(record) <= set(contract["components"]["schemas"]["OrganizationObject"]["properties"])

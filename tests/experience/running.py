@@ -18,6 +18,7 @@ from accordant.governance.demo_estate import install
 from accordant.governance.versions import EstateStore
 from accordant.kernel.clock import ManualClock
 from accordant.kernel.settings import settings_for
+from accordant.operations.approvals import ApprovalDesk
 from accordant.operations.exceptions import Desk, DeskParts
 from tests.operations import stored
 from tests.operations.test_replay import Idle
@@ -49,6 +50,7 @@ async def platform_on(storage: stored.Storage, state: Path) -> Any:
         engine=engine,
         estates=estates,
         desk=Desk(parts, estate=estates.current, reread=lambda: None),
+        approvals=ApprovalDesk(parts, estate=estates.current, wake=lambda: None),
         ledger=SimpleNamespace(in_flight=3),
         pump=SimpleNamespace(nudge=lambda: None),
         failed=asyncio.Event(),

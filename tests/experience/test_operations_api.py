@@ -19,6 +19,7 @@ EVERY = [
     ("GET", "/v1/progress"),
     ("POST", "/v1/exceptions/exc-1/retry"),
     ("POST", "/v1/causes/cause-gtx/release"),
+    ("POST", "/v1/approvals/apv-1/decide"),
     ("PUT", "/v1/reference/product"),
     ("POST", "/v1/replay"),
 ]
@@ -99,6 +100,9 @@ def test_health_and_progress(api: str) -> None:
     ("method", "path", "body", "status", "code"),
     [
         ("POST", "/v1/exceptions/exc-none/retry", {}, 404, "exception.unknown"),
+        ("POST", "/v1/approvals/apv-none/decide", {"approve": True}, 404, "approval.unknown"),
+        ("POST", "/v1/approvals/apv-none/decide", {}, 422, "body.field"),
+        ("POST", "/v1/approvals/apv-none/decide", {"approve": "yes"}, 422, "body.field"),
         ("POST", f"/v1/exceptions/exc-{1:020x}/retry", {}, 409, "exception.not_open"),
         ("POST", "/v1/causes/cause-none/release", {}, 404, "cause.unknown"),
         ("POST", "/v1/causes/cause-gtx/release", {}, 409, "exception.not_open"),

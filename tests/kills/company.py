@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from accordant.connector.capabilities import World
 from accordant.connector.sandbox import EffectLedger, Sandbox, SandboxClock, SandboxOptions
 from accordant.connector.sandbox.admin import AdminDoor
 from accordant.connector.sandbox.process import HOST, _kit
@@ -29,11 +28,9 @@ class Company:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.vendors: dict[str, Sandbox] = {vendor: self._make(vendor) for vendor in SANDBOXES}
-        products, self.entities = states.catalogue(folder)
+        world = states.world_of(folder, hook_url="http://127.0.0.1:1", webhook_secret="s")
+        self.entities = world.legal_entities
         for vendor, furnish in FURNISH.items():
-            world = World(
-                products=products, legal_entities=self.entities, hook_url="http://127.0.0.1:1", webhook_secret="s"
-            )
             body = {name: rows for name, rows in furnish(world).items() if name not in NO_HOOKS}
             if body:
                 self.vendors[vendor].load(body)

@@ -17,6 +17,7 @@ from accordant.connector.sandbox import Fault, FaultPlan
 from accordant.operations.replay import ReplayParts, Replays, Selection
 from tests.experience.company import ACCOUNT, deal
 from tests.kills.company import Company
+from tests.kills.credits import a_case_is_open, at_once, finance_agrees, support_asks
 from tests.kills.scene import Scene
 from tests.kills.shipped import Shipped, Stage
 from tests.kills.small import SMALL
@@ -161,6 +162,17 @@ SHIPPED = (
     Shipped(name="correction", before=(MISSPELT,), ended_before=1, director=sales_corrects, ended=2),
     Shipped(
         name="countered", before=(WON,), ended_before=1, shows=AMENDED, ended=2, prepare=compensating, then=books_refuse
+    ),
+    Shipped(name="credited", before=(WON,), ended_before=1, then=a_case_is_open, director=finance_agrees, ended=2),
+    Shipped(
+        name="undecided",
+        before=(WON,),
+        ended_before=1,
+        prepare=at_once,
+        then=a_case_is_open,
+        director=support_asks,
+        ended=2,
+        only=("approval.",),
     ),
     Shipped(name="rough", shows=WON, then=answers_get_lost, only=("effect.", "vendor.request")),
     Shipped(

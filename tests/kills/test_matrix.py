@@ -29,7 +29,8 @@ NOT_THERE = {
 }
 """Boundaries that the code for this database never comes to; the other database's matrix is killed at each of them."""
 TODAY = date.today().toordinal()  # noqa: DTZ011 - which sample is drawn, nothing more
-QUICK = ("onboarding/journal", "amendment/journal", "correction/journal", "countered/journal", "winding/journal")
+FLOWS = ("onboarding", "amendment", "correction", "countered", "credited", "winding")
+QUICK = tuple(f"{name}/journal" for name in FLOWS)
 
 
 @pytest.fixture

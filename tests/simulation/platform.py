@@ -18,7 +18,7 @@ from accordant.backbone.pump import Pump, PumpParts
 from accordant.backbone.pump import Source as Understood
 from accordant.backbone.router import Router
 from accordant.backbone.rows import CursorRow, cursor_table
-from accordant.backbone.transaction import Tools
+from accordant.backbone.tools import Tools
 from accordant.connector.capabilities import Row, Stream
 from accordant.connector.polling import Poller, PollPorts
 from accordant.kernel.clock import utc_text
@@ -88,7 +88,14 @@ class Platform:
         self.writer.on_lost = around.on_lost
         rng = random.Random(f"{seed}/platform")
         ledger = Ledger(writer=self.writer, clock=loop, rng=rng, patience=Patience(tries=3))
-        tools = Tools(database=self.database, writer=self.writer, ledger=ledger, clock=loop, locks=LocalLocks())
+        tools = Tools(
+            database=self.database,
+            writer=self.writer,
+            ledger=ledger,
+            clock=loop,
+            locks=LocalLocks(),
+            estate_now=lambda: estate(2),
+        )
         ports = {system: Port(around.vendors, system) for system in SYSTEMS}
         driver = Driver(tools=tools, flows=FLOWS, ports=ports, estate_at=estate, rng=rng)
         self.engine = Journal(

@@ -12,59 +12,28 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 from sqlalchemy import Table
 
-from accordant.backbone.ledger import Ledger, Step, entries
+from accordant.backbone.approvals import Asked, Decision, agreed, payload_hash
+from accordant.backbone.ledger import Step, entries
 from accordant.backbone.ledger.step import Keeps
-from accordant.backbone.locks import Locks, fenced
+from accordant.backbone.locks import fenced
 from accordant.backbone.rows import EffectRow, MemoRow, TransactionRow, memo_table
+from accordant.backbone.tools import History, Tools, Undo, Undoable, WalkedThrough
 from accordant.backbone.waits import Pause, came_since, never_came
 from accordant.canonical.envelope import Fact
 from accordant.canonical.operation import Operation, Receipt
 from accordant.governance.estate import Estate
-from accordant.kernel.clock import Clock
-from accordant.kernel.database import Changes, Database, Writer
+from accordant.kernel.database import Changes, Database
 from accordant.kernel.errors import NonDeterministic
 from accordant.kernel.ids import canonical_json, digest
 from accordant.telemetry.audit import AuditEntry, record
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Undo = Callable[[Receipt], Operation]
 DISCARDED = "discarded"
 REPINNED = "(re-pinned)"
 """Memo left by a person's retry, edit or release: decisions are taken again, confirmed effects stay."""
 COMPENSATING = "(compensating)"
 """Memo that the transaction is being taken back; from here on nothing new is sent."""
-
-
-class Tools(msgspec.Struct, frozen=True, kw_only=True):
-    """What every transaction works with."""
-
-    database: Database
-    writer: Writer
-    ledger: Ledger
-    clock: Clock
-    locks: Locks
-
-
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """What earlier drives remembered."""
-
-    memos: dict[str, MemoRow] = {}
-    effects: dict[str, EffectRow] = {}
-    """The latest logical version of each effect."""
-
-
-class Undoable(msgspec.Struct, frozen=True, kw_only=True):
-    """A confirmed effect, and how to take it back."""
-
-    name: str
-    receipt: Receipt
-    undo: Undo | None
-    own: bool
-
-
-class WalkedThrough(Exception):
-    """Everything that was confirmed has been walked through again."""
 
 
 class Transaction:
@@ -178,6 +147,36 @@ class Transaction:
         """Tell a system where the transaction stands, also while it is being taken back."""
         self.replaying = False
         await self.effect(name, operation)
+
+    async def approval(self, name: str, asked: Asked, *, tell: Operation | None = None) -> Decision:
+        """Go on once somebody with the right to it has decided, or at once where the estate needs nobody's word.
+
+        `tell` is sent where somebody is asked. Raises Terminal `approval.nobody_may` or `approval.expired`; a rejection
+        is a decision like the other.
+        """
+        hashed = payload_hash(asked)
+        memo = self._recall(name, hashed)
+        if memo is not None:
+            return msgspec.json.decode(memo.result.encode(), type=Decision)
+        try:
+            decision = self._decided_before(name, hashed) or await agreed(
+                self.row, name, asked=asked, estate=self.estate, tools=self._tools
+            )
+        except Pause:
+            if tell is not None:
+                await self.effect(f"tell of {name}", tell)
+            raise
+        memo = self._memo(name, "approval", result=decision, hashed=hashed)
+        told = {"rule": decision.rule, "input": hashed, "by": decision.actor, "approval": decision.approval_id}
+        self._remember(memo, detail=told)
+        return decision
+
+    def _decided_before(self, name: str, hashed: str) -> Decision | None:
+        """What was decided before a retry, where something was written since: that cannot be asked again."""
+        prior = self._memos.get(name)
+        if prior is None or prior.input_hash != hashed or not self.touched:
+            return None
+        return msgspec.json.decode(prior.result.encode(), type=Decision)
 
     async def until(self, name: str, instant_ms: int) -> None:
         """Go on at an instant, fixed the first time it is asked for."""

@@ -1,4 +1,4 @@
-"""A transaction may wait: for an instant, for an event that should come, for a vendor; waiting survives restarts."""
+"""A transaction may wait: for an instant, an event, somebody's word, a vendor; waiting survives restarts."""
 
 from sqlalchemy import Connection, or_, select
 
@@ -27,9 +27,15 @@ _CAME = (
     " AND (event.published_at_ms >= business_transaction.opened_at_ms OR event.at_ms >= (SELECT own.at_ms"
     " FROM event AS own WHERE own.event_id = business_transaction.event_id)))"
 )
+_UNDECIDED = (
+    "SELECT 1 FROM approval AS asked WHERE asked.transaction_id = business_transaction.transaction_id"
+    " AND NOT EXISTS (SELECT 1 FROM approval_decision AS said WHERE said.approval_id = asked.approval_id)"
+)
+_DECIDED = f"transaction_id = :p AND state = 'waiting' AND waiting_for = 'approval' AND NOT EXISTS ({_UNDECIDED})"
 FOLLOW_UPS = {
     "wake_expecting": f"{_WAKE} WHERE expects_subject = :p AND expects_subject <> '' AND {_CAME}",
     "wake_if_it_came": f"{_WAKE} WHERE transaction_id = :p AND {_CAME}",
+    "wake_decided": f"{_WAKE} WHERE {_DECIDED}",
     "wake_sleepers": f"{_WAKE} WHERE wake_at_ms IS NOT NULL AND wake_at_ms <= CAST(:p AS BIGINT)",
 }
 """Conditions name no column that another index could be chosen for: who waits for an event is in the state `waiting`.
@@ -48,6 +54,12 @@ def wake_expecting(changes: Changes, subject: str) -> None:
 def wake_if_it_came(changes: Changes, transaction_id: str) -> None:
     """After this commit, in which it falls asleep, wake it at once if its event is there already."""
     changes.follow_up("wake_if_it_came", transaction_id)
+    lanes.seat_woken(changes)
+
+
+def wake_decided(changes: Changes, transaction_id: str) -> None:
+    """After this commit, wake a transaction whose question is answered: by this commit, or while it fell asleep."""
+    changes.follow_up("wake_decided", transaction_id)
     lanes.seat_woken(changes)
 
 

@@ -4,8 +4,11 @@ Every verb returns an `Operation` and calls nothing; see `operation.py`. The `ac
 receipt of the customer in that same system.
 """
 
+from datetime import date
 from typing import Protocol
 
+from accordant.canonical.case import CaseOutcome
+from accordant.canonical.credit import CreditMemo, Exposure, ServiceCredit
 from accordant.canonical.customer import Customer
 from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.operation import Operation, Receipt, SystemPort
@@ -39,6 +42,18 @@ class Billing(SystemPort, Protocol):
         """End it at once, without charging anything further."""
         ...
 
+    def grant_credit(self, credit: ServiceCredit, *, account: Receipt) -> Operation:
+        """Lower what the customer pays next."""
+        ...
+
+    def counter_credit(self, credit: ServiceCredit, *, account: Receipt) -> Operation:
+        """Take a granted credit back by an entry of its own; the first one stays."""
+        ...
+
+    async def exposure(self, account: Receipt, *, currency: str, on: date, since: date) -> Exposure:
+        """What the customer owes on a day, and was given since another. Raises what a read raises."""
+        ...
+
 
 class Erp(SystemPort, Protocol):
     """Where the books are kept."""
@@ -55,6 +70,8 @@ class Erp(SystemPort, Protocol):
         """Close an order that will not be fulfilled; it stays in the books."""
         ...
 
+    def post_credit_memo(self, memo: CreditMemo) -> Operation: ...
+
 
 class Support(SystemPort, Protocol):
     """Where customers ask for help."""
@@ -62,3 +79,7 @@ class Support(SystemPort, Protocol):
     def open_customer(self, customer: Customer) -> Operation: ...
 
     def set_entitlement(self, entitlement: Entitlement) -> Operation: ...
+
+    def answer_case(self, outcome: CaseOutcome) -> Operation:
+        """Show on the case where its credit stands."""
+        ...

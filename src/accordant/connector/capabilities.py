@@ -97,6 +97,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """What a company set up in its systems before the platform came: a sandbox is furnished with it."""
 
     products: tuple[CatalogueItem, ...]
+    credit_items: tuple[CatalogueItem, ...] = ()
+    """What the books post credits under."""
     legal_entities: tuple[LegalEntity, ...]
     hook_url: str
     """Where this connection's webhooks go."""

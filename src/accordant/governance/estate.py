@@ -4,6 +4,7 @@ from datetime import date
 
 import msgspec
 
+from accordant.governance.approvals import Approvals
 from accordant.governance.policies import Policies
 
 NO_OWNER = "master data"
@@ -41,6 +42,7 @@ class Estate(msgspec.Struct, frozen=True, kw_only=True):
     policies: Policies
     ownership: dict[str, str]
     """`customer.legal_entity` → the system of record; `reference.product` → the owner of that table."""
+    approvals: Approvals = Approvals()
 
     def effective(self, table: str, value: str, *, on: date) -> tuple[ReferenceRow, ...]:
         """Every row of the value that holds on this day; more than one target is an ambiguity."""

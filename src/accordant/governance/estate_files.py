@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from accordant.governance.approval_files import read_approvals
 from accordant.governance.estate import Estate, ReferenceRow, Tables
 from accordant.governance.likeness import did_you_mean
 from accordant.governance.policies import FALLBACK, ExceptionPolicy, FlowPolicy, Policies
@@ -20,7 +21,7 @@ NOUNS = (
 
 
 def load_estate(folder: Path, *, version: int = 0) -> Estate:
-    """policies.yaml, ownership.yaml and reference/*.csv of a folder.
+    """policies.yaml, ownership.yaml, approvals.yaml where there is one, and reference/*.csv of a folder.
 
     Raises:
         Misconfigured: `detail["problems"]` lists up to 50 lines `path:line:col: code: what – expected – how to fix`.
@@ -28,9 +29,10 @@ def load_estate(folder: Path, *, version: int = 0) -> Estate:
     problems = Problems()
     policies = _read_policies(folder, problems)
     ownership = _read_ownership(folder, problems)
+    approvals = read_approvals(folder, problems)
     tables = _read_tables(folder, problems)
     problems.raise_if_any("the estate")
-    return Estate(version=version, tables=tables, policies=policies, ownership=ownership)
+    return Estate(version=version, tables=tables, policies=policies, ownership=ownership, approvals=approvals)
 
 
 def write_reference_row(folder: Path, table: str, *, row: ReferenceRow) -> None:

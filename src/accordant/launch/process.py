@@ -91,9 +91,9 @@ class PlatformProcess:
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
             return None
 
-    async def command(self, method: str, path: str, *, body: object = None) -> dict[str, object]:
+    async def command(self, method: str, path: str, *, body: object = None, actor: str = "demo") -> dict[str, object]:
         """Use the command API. Raises Unavailable with what it answered unless it agreed."""
-        headers = {"Authorization": f"Bearer {states.command_token(self._state)}", "X-Actor": "demo"}
+        headers = {"Authorization": f"Bearer {states.command_token(self._state)}", "X-Actor": actor}
         data = msgspec.json.encode(body if body is not None else {})
         async with (
             aiohttp.ClientSession(headers={"Content-Type": "application/json", **headers}) as session,

@@ -9,7 +9,6 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from accordant.connector.capabilities import World
 from accordant.connector.settings import SANDBOX
 from accordant.governance.connections import load_connections
 from accordant.kernel.errors import Unavailable
@@ -78,16 +77,11 @@ class Sandboxes:
 
     async def furnish(self, hook_base: str) -> None:
         """Set up catalogues, legal entities and webhooks as the company would have done long ago."""
-        products, entities = states.catalogue(self._state)
         for one in self.running.values():
             if one.vendor in FURNISH:
                 secrets = VENDORS[one.vendor].sandbox_seed.webhook_secrets
-                world = World(
-                    products=products,
-                    legal_entities=entities,
-                    hook_url=f"{hook_base}/hooks/{one.name}",
-                    webhook_secret=secrets[0] if secrets else "",
-                )
+                url, secret = f"{hook_base}/hooks/{one.name}", secrets[0] if secrets else ""
+                world = states.world_of(self._state, hook_url=url, webhook_secret=secret)
                 await self.ask(one.role, "POST", action="load", body=FURNISH[one.vendor](world))
 
     async def ask(self, role: str, method: str, *, action: str, body: object = None) -> dict[str, Any]:

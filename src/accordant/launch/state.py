@@ -9,10 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from accordant.connector.capabilities import CatalogueItem, LegalEntity
+from accordant.connector.capabilities import CatalogueItem, LegalEntity, World
 from accordant.connector.settings import SANDBOX
 from accordant.governance import demo_estate
 from accordant.governance.connections import load_connections
+from accordant.governance.estate import ReferenceRow
 from accordant.governance.estate_files import load_estate
 from accordant.kernel.chance import new_token
 from accordant.security.secrets import save_store
@@ -29,7 +30,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     pid: int
     database_url: str | None = None
-    """The database in use, so that commands that only read need not be told; it may hold a password."""
+    """The database in use where it is not the folder's own, so that commands that only read need not be told; it may
+    hold a password. The folder's own is found wherever the folder is moved to."""
 
     def __repr__(self) -> str:
         return f"Address(url={self.url!r}, pid={self.pid})"
@@ -93,18 +95,24 @@ def _tier(list_price: str) -> str:
     return next((tier for limit, tier in _TIERS if whole < limit), "premium")
 
 
-def catalogue(state: Path) -> tuple[tuple[CatalogueItem, ...], tuple[LegalEntity, ...]]:
-    """The products and legal entities that the estate knows, for furnishing sandboxes."""
+def world_of(state: Path, *, hook_url: str, webhook_secret: str) -> World:
+    """What the estate knows of, for furnishing a sandbox: products, what credits are posted under, legal entities."""
     tables = load_estate(state / "estate").tables
-    products = {
-        row.target: CatalogueItem(product_id=row.target, name=row.attributes["name"])
-        for rows in tables["product"].values()
-        for row in rows
-    }
-    entities = tuple(
-        LegalEntity(code=row.value, erp_id=row.target) for rows in tables["legal_entity"].values() for row in rows
+    entities = (row for rows in tables["legal_entity"].values() for row in rows)
+    return World(
+        products=_items(tables["product"]),
+        credit_items=_items(tables.get("credit_reason", {})),
+        legal_entities=tuple(LegalEntity(code=row.value, erp_id=row.target) for row in entities),
+        hook_url=hook_url,
+        webhook_secret=webhook_secret,
     )
-    return tuple(products.values()), entities
+
+
+def _items(table: Mapping[str, tuple[ReferenceRow, ...]]) -> tuple[CatalogueItem, ...]:
+    """One for each target, under the first name that a row gives it."""
+    rows = [row for rows in table.values() for row in rows]
+    named = {row.target: row.attributes["name"] for row in reversed(rows)}
+    return tuple(CatalogueItem(product_id=target, name=name) for target, name in reversed(named.items()))
 
 
 def write_private(path: Path, value: object) -> None:

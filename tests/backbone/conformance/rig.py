@@ -29,10 +29,11 @@ from accordant.backbone.rows import (
     exception_table,
     transaction_table,
 )
-from accordant.backbone.transaction import Tools
+from accordant.backbone.tools import Tools
 from accordant.governance.estate import Estate
 from accordant.kernel.clock import ManualClock
 from accordant.kernel.database import Changes, Database, Writer
+from accordant.operations.approvals import ApprovalDesk
 from accordant.operations.exceptions import Desk, DeskParts
 from accordant.telemetry.audit import continue_chain, verify_chain
 from tests.backbone.conformance.vendor import Vendor
@@ -85,7 +86,14 @@ class Rig:
             sleep=self.sleep,
         )
         self.locks = self._place(segment).locks if self.kind == "dbos" else LocalLocks()
-        tools = Tools(database=self.database, writer=self.writer, ledger=ledger, clock=self.clock, locks=self.locks)
+        tools = Tools(
+            database=self.database,
+            writer=self.writer,
+            ledger=ledger,
+            clock=self.clock,
+            locks=self.locks,
+            estate_now=self._estate_now,
+        )
         self.flows = Flows(self.flow, *self.more_flows)
         self.driver = Driver(
             tools=tools,
@@ -105,7 +113,11 @@ class Rig:
             engine=self.engine,
             flows=self.flows,
         )
-        self.desk = Desk(parts, estate=lambda: self.estates[max(self.estates)], reread=lambda: None)
+        self.desk = Desk(parts, estate=self._estate_now, reread=lambda: None)
+        self.approvals = ApprovalDesk(parts, estate=self._estate_now, wake=self.engine.nudge)
+
+    def _estate_now(self) -> Estate:
+        return self.estates[max(self.estates)]
 
     def _journal(self) -> Any:
         self.ownership = ownership_of(self.database, on_lost=lambda: None)

@@ -1,7 +1,8 @@
-"""A customer and an order in canonical words."""
+"""A customer, an order and a credit memo in canonical words."""
 
 from datetime import date
 
+from accordant.canonical.credit import CreditMemo
 from accordant.canonical.customer import Address, Customer
 from accordant.canonical.order import Order, OrderLine
 from accordant.kernel.money import Money
@@ -38,3 +39,17 @@ def order(*amounts_minor: int, currency: str = "USD", **changes: object) -> Orde
         "total": Money(sum(line.total.amount_minor for line in lines), currency),
     }
     return Order(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+
+def memo(**changes: object) -> CreditMemo:
+    values: dict[str, object] = {
+        "credit_id": "credit-1",
+        "customer_id": "customer-1",
+        "legal_entity": "us",
+        "erp_entity": "US01",
+        "case_id": "4711",
+        "item": "SKU-2",
+        "amount": Money(25050, "USD"),
+        "posted_on": date(2026, 10, 15),
+    }
+    return CreditMemo(**{**values, **changes})  # pyright: ignore[reportArgumentType]

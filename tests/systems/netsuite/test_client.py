@@ -1,10 +1,6 @@
 """Our client against the offline account, over real HTTP: every verb, every repeat, every way to fail."""
 
 import asyncio
-import json
-import random
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,59 +8,20 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation, ReadRef
-from accordant.connector.capabilities import ConnectionSettings
-from accordant.connector.http import Answer, HttpDeps, VendorHttp, open_session
-from accordant.kernel.clock import SystemClock
+from accordant.canonical.operation import Applied, EffectClass, ReadRef
+from accordant.connector.http import Answer
 from accordant.kernel.errors import Busy, Malformed, Misconfigured, RateLimited, Rejected, Retryable, Unknown, Unmapped
 from accordant.systems.netsuite import connector
 from accordant.systems.netsuite.client import NetSuite
 from accordant.systems.netsuite.client.manners import explain
 from tests.systems.netsuite.account import Account, open_account
+from tests.systems.netsuite.connected import ATTEMPT, connected, fault, problem, verified
 from tests.systems.netsuite.sold import customer, order
-
-ATTEMPT = Attempt(key="acc-1")
-
-
-def problem(code: str, detail: str) -> bytes:
-    return json.dumps({"title": "Bad Request", "o:errorDetails": [{"o:errorCode": code, "detail": detail}]}).encode()
-
-
-def settings(account: Account, **changes: Any) -> ConnectionSettings:
-    seed = connector.sandbox_seed
-    values: dict[str, Any] = {"credentials": seed.credentials, "options": seed.options, "timeout_s": 0.5}
-    return ConnectionSettings(name="netsuite", vendor="netsuite", base_url=account.url, **{**values, **changes})
-
-
-@asynccontextmanager
-async def connected(account: Account, **changes: Any) -> AsyncGenerator[NetSuite]:
-    given = settings(account, **changes)
-    async with open_session() as session:
-        deps = HttpDeps(session=session, clock=SystemClock(), rng=random.Random())
-        client = connector.connect(given, VendorHttp(given, connector.manners(given), deps=deps))
-        assert isinstance(client, NetSuite)
-        yield client
-
-
-@pytest.fixture
-async def erp(account: Account) -> AsyncGenerator[NetSuite]:
-    async with connected(account) as client:
-        yield client
-
-
-async def fault(account: Account, kind: str, **more: Any) -> None:
-    await account.admin("PUT", "faults", {"faults": [{"kind": kind, **more}]})
 
 
 async def sold(erp: NetSuite) -> Applied:
     await erp.open_customer(customer(), erp_entity="US01").send(ATTEMPT)
     return await erp.place_order(order()).send(ATTEMPT)
-
-
-async def verified(erp: NetSuite, operation: Operation, applied: Applied) -> bool:
-    receipt = applied.receipt
-    ref = ReadRef(kind=receipt.kind, native_id=receipt.native_id, business_id=receipt.business_id)
-    return await erp.read_back(receipt.kind, [ref]) == {receipt.native_id: operation.expected}
 
 
 async def test_a_customer_is_opened_once_however_often_it_is_sent(account: Account, erp: NetSuite) -> None:

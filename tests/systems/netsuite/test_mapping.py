@@ -13,7 +13,7 @@ from accordant.canonical.customer import Address
 from accordant.kernel.errors import Malformed, Unmapped
 from accordant.kernel.money import Money
 from accordant.systems.netsuite import mapping
-from tests.systems.netsuite.sold import AT, customer, order
+from tests.systems.netsuite.sold import AT, customer, memo, order
 
 CURRENCIES = mapping.Currencies.read({"USD": 1, "EUR": "4", "JPY": 8})
 
@@ -132,6 +132,29 @@ def test_rows_become_the_facts_that_were_expected() -> None:
     row = {"id": "1001", "externalid": "customer-1", "companyname": "Acme GmbH & Co. <KG>", "currency": "1"}
     facts = mapping.customer_facts(row, names={}, currencies=CURRENCIES)
     assert facts == mapping.expected_customer(customer(bill_to=AT))
+
+
+def test_a_memo_is_one_line_of_the_exact_positive_amount() -> None:
+    body = mapping.credit_memo_body(memo(), currencies=CURRENCIES)
+    (line,) = body.pop("item")["items"]
+    assert body == {
+        "externalId": "credit-1",
+        "entity": {"externalId": "customer-1"},
+        "subsidiary": {"externalId": "US01"},
+        "currency": {"id": "1"},
+        "tranDate": "2026-10-15",
+        "memo": "case 4711, credit credit-1",
+    }
+    assert line == {"item": {"externalId": "SKU-2"}, "quantity": 1, "price": {"id": "-1"}, "rate": Decimal("250.50")}
+
+
+def test_a_row_of_a_memo_is_negative_and_its_fact_positive() -> None:
+    row = {"id": "50001", "externalid": "credit-1", "entity": "1001", "currency": "1", "foreigntotal": "-250.5"}
+    row["posted_on"] = "2026-10-15"
+    facts = mapping.credit_memo_facts(row, names={"1001": "customer-1"}, currencies=CURRENCIES)
+    assert facts == mapping.expected_credit_memo(memo())
+    charged = mapping.credit_memo_facts({**row, "foreigntotal": "250.5"}, names={}, currencies=CURRENCIES)
+    assert charged["amount_minor"] == -25050
 
 
 def test_nothing_that_arrives_is_a_fact() -> None:

@@ -196,4 +196,5 @@ async def test_the_dump_speaks_in_business_ids(account: Account) -> None:
                 "status": "open",
             }
         ],
+        "credit_memo": [],
     }

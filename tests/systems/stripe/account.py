@@ -12,7 +12,9 @@ from typing import Any
 import aiohttp
 import stripe
 
+from accordant.canonical.credit import ServiceCredit
 from accordant.canonical.customer import Address, Customer
+from accordant.canonical.operation import Applied, Attempt, Operation, ReadRef, Receipt
 from accordant.canonical.subscription import Subscription
 from accordant.connector.capabilities import ConnectionSettings
 from accordant.connector.http import HttpDeps, VendorHttp, open_session
@@ -114,6 +116,33 @@ def a_subscription(number: int = 1, *, amount_minor: int = 105_400, quantity: in
         "ends_on": date(2018, 2, 28),
     }
     return Subscription(**{**given, **more})
+
+
+def a_credit(number: int = 1, *, amount: Money = Money(12_500, "USD"), **more: Any) -> ServiceCredit:  # noqa: B008
+    given: dict[str, Any] = {
+        "credit_id": f"credit-{number}",
+        "customer_id": "customer-1",
+        "case_id": f"{4000 + number}",
+        "amount": amount,
+        "reason": "outage",
+        "granted_on": date(2026, 11, 21),
+    }
+    return ServiceCredit(**{**given, **more})
+
+
+async def send(operation: Operation, key: str = "k") -> Applied:
+    return await operation.send(Attempt(key=key))
+
+
+async def opened(billing: StripeBilling, number: int = 1) -> Receipt:
+    """A customer's account."""
+    return (await send(billing.open_customer(a_customer(number)), f"account-{number}")).receipt
+
+
+async def proved(billing: StripeBilling, operation: Operation, receipt: Receipt) -> bool:
+    ref = ReadRef(kind=receipt.kind, native_id=receipt.native_id, business_id=receipt.business_id)
+    facts = await billing.read_back(receipt.kind, [ref])
+    return facts[receipt.native_id] == operation.expected
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation, ReadRef, Receipt
+from accordant.canonical.operation import Attempt, EffectClass, Operation, ReadRef, Receipt
 from accordant.canonical.subscription import SubscriptionChange
 from accordant.kernel.errors import (
     AccordantError,
@@ -20,26 +20,15 @@ from accordant.kernel.errors import (
 from accordant.kernel.money import Money
 from accordant.systems.stripe.client import StripeBilling
 from tests.systems.stripe.account import Running, Start, a_customer, a_subscription, connected
+from tests.systems.stripe.account import opened as _account
+from tests.systems.stripe.account import proved as _proved
+from tests.systems.stripe.account import send as _send
 
 
 @pytest.fixture
 async def billing(running: Running) -> AsyncGenerator[StripeBilling]:
     async with connected(running) as client:
         yield client
-
-
-async def _send(operation: Operation, key: str = "k") -> Applied:
-    return await operation.send(Attempt(key=key))
-
-
-async def _account(billing: StripeBilling, number: int = 1) -> Receipt:
-    return (await _send(billing.open_customer(a_customer(number)), f"account-{number}")).receipt
-
-
-async def _proved(billing: StripeBilling, operation: Operation, receipt: Receipt) -> bool:
-    ref = ReadRef(kind=receipt.kind, native_id=receipt.native_id, business_id=receipt.business_id)
-    facts = await billing.read_back(receipt.kind, [ref])
-    return facts[receipt.native_id] == operation.expected
 
 
 def _started(billing: StripeBilling, account: Receipt, number: int = 1, **terms: Any) -> Operation:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.systems.zendesk.desk import Running, Start, opened
+from accordant.systems.zendesk.client import Zendesk
+from tests.systems.zendesk.desk import Running, Start, connected, opened
 
 
 @pytest.fixture
@@ -23,3 +24,9 @@ async def start(tmp_path: Path) -> AsyncGenerator[Start]:
 @pytest.fixture
 async def zendesk(start: Start) -> Running:
     return await start()
+
+
+@pytest.fixture
+async def client(zendesk: Running) -> AsyncGenerator[Zendesk]:
+    async with connected(zendesk) as client:
+        yield client

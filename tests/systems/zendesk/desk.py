@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,8 +10,15 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from accordant.connector.capabilities import ConnectionSettings
+from accordant.connector.http import HttpDeps, VendorHttp, open_session
 from accordant.connector.sandbox import SandboxOptions, Serving, serve
+from accordant.kernel.clock import SystemClock
+from accordant.systems.zendesk import connector
+from accordant.systems.zendesk.client import Zendesk
 from accordant.systems.zendesk.sandbox import API_TOKEN, EMAIL
 from accordant.systems.zendesk.sandbox.server import ZendeskSandbox
 
@@ -69,6 +77,47 @@ class Running:
                 break
             await asyncio.sleep(0.01)
         return report
+
+
+class Desk:
+    """Somebody who listens to webhooks and answers what the test tells."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        self.answers: list[tuple[int, dict[str, str]]] = []
+        app = web.Application()
+        app.router.add_post("/hook", self._receive)
+        self.server = TestServer(app)
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        self.received.append(({name.lower(): value for name, value in request.headers.items()}, await request.read()))
+        status, headers = self.answers.pop(0) if self.answers else (200, {})
+        return web.Response(status=status, headers=headers)
+
+    async def register(self, zendesk: Running, *subscriptions: str) -> None:
+        await self.server.start_server()
+        webhook = {"endpoint": str(self.server.make_url("/hook")), "secret": "s3cret", "subscriptions": subscriptions}
+        await zendesk.admin("POST", "load", {"webhooks": [webhook]})
+
+    def types(self) -> list[str]:
+        return [msgspec.json.decode(body)["type"].removeprefix("zen:event-type:") for _, body in self.received]
+
+
+def settings_of(zendesk: Running, **changes: Any) -> ConnectionSettings:
+    seed = connector.sandbox_seed
+    plain = ConnectionSettings(
+        name="zendesk", vendor="zendesk", base_url=zendesk.url, credentials=seed.credentials, timeout_s=0.5
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+@asynccontextmanager
+async def connected(zendesk: Running, **changes: Any) -> AsyncGenerator[Zendesk]:
+    """Our client, with settings changed."""
+    async with open_session() as session:
+        settings = settings_of(zendesk, **changes)
+        deps = HttpDeps(session=session, clock=SystemClock(), rng=random.Random(1))
+        yield Zendesk(settings, VendorHttp(settings, connector.manners(settings), deps=deps))
 
 
 @asynccontextmanager

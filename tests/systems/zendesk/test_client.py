@@ -1,40 +1,20 @@
 """Our client against the sandbox: every verb, every repeat, every kind of failure, and the proof by reading back."""
 
-import random
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
 import pytest
 
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation, ReadRef
-from accordant.connector.capabilities import ConnectionSettings
-from accordant.connector.http import Answer, HttpDeps, VendorHttp, open_session
-from accordant.kernel.clock import SystemClock
+from accordant.connector.http import Answer
 from accordant.kernel.errors import AccordantError, Busy, Misconfigured, RateLimited, Rejected, Unavailable, Unknown
 from accordant.systems.zendesk import connector
 from accordant.systems.zendesk.client import Zendesk, explain
-from tests.systems.zendesk.desk import Running, Start
+from tests.systems.zendesk.desk import Running, Start, connected, settings_of
 from tests.systems.zendesk.test_mapping import CUSTOMER, ENTITLEMENT
 
 ATTEMPT = Attempt(key="acc-1")
 UPSERT = "organization.upsert"
-
-
-def settings_of(zendesk: Running, **changes: Any) -> ConnectionSettings:
-    seed = connector.sandbox_seed
-    plain = ConnectionSettings(
-        name="zendesk", vendor="zendesk", base_url=zendesk.url, credentials=seed.credentials, timeout_s=0.5
-    )
-    return msgspec.structs.replace(plain, **changes)
-
-
-@pytest.fixture
-async def client(zendesk: Running) -> AsyncGenerator[Zendesk]:
-    async with open_session() as session:
-        settings = settings_of(zendesk)
-        deps = HttpDeps(session=session, clock=SystemClock(), rng=random.Random(1))
-        yield Zendesk(settings, VendorHttp(settings, connector.manners(settings), deps=deps))
 
 
 async def opened_account(client: Zendesk) -> Applied:
@@ -150,19 +130,13 @@ async def test_each_fault_tells_whether_it_was_applied(
 
 
 async def test_nobody_there_is_surely_not_applied(zendesk: Running) -> None:
-    async with open_session() as session:
-        settings = settings_of(zendesk, base_url="http://127.0.0.1:9")
-        deps = HttpDeps(session=session, clock=SystemClock(), rng=random.Random(1))
-        client = Zendesk(settings, VendorHttp(settings, connector.manners(settings), deps=deps))
+    async with connected(zendesk, base_url="http://127.0.0.1:9") as client:
         with pytest.raises(Unavailable):
             await opened_account(client)
 
 
 async def test_wrong_credentials_are_not_the_deals_fault(zendesk: Running) -> None:
-    async with open_session() as session:
-        settings = settings_of(zendesk, credentials={"oauth_token": "guess"})
-        deps = HttpDeps(session=session, clock=SystemClock(), rng=random.Random(1))
-        client = Zendesk(settings, VendorHttp(settings, connector.manners(settings), deps=deps))
+    async with connected(zendesk, credentials={"oauth_token": "guess"}) as client:
         with pytest.raises(AccordantError) as refused:
             await opened_account(client)
         assert not isinstance(refused.value, Rejected | Unknown)

@@ -10,7 +10,7 @@ from accordant.backbone.message import Ignored, Message
 from accordant.canonical.customer import Address, Customer
 from accordant.canonical.entitlement import Entitlement
 from accordant.kernel.errors import Malformed
-from accordant.systems.zendesk import mapping
+from accordant.systems.zendesk.mapping import nouns, translate
 
 CUSTOMER = Customer(
     customer_id="customer-9f2c",
@@ -44,7 +44,7 @@ def event(topic: str, *, external_id: str | None = "customer-9f2c", **event: Any
 
 
 def reason(body: bytes | dict[str, Any]) -> str:
-    told = mapping.translate(message(body))
+    told = translate(message(body))
     assert isinstance(told, Ignored)
     return told.reason
 
@@ -103,13 +103,13 @@ _CREATED = b'{"type": "zen:event-type:organization.created"'
 )
 def test_a_body_that_is_no_event_is_malformed(body: bytes, code: str, pointer: str | None) -> None:
     with pytest.raises(Malformed) as malformed:
-        mapping.translate(message(body))
+        translate(message(body))
     assert malformed.value.code == code
     assert pointer is None or malformed.value.detail["pointer"] == pointer
 
 
 def test_a_customer_is_written_whole_and_nothing_beside_it() -> None:
-    assert mapping.customer_record(CUSTOMER) == {
+    assert nouns.customer_record(CUSTOMER) == {
         "external_id": "customer-9f2c",
         "name": "Acme",
         "organization_fields": {"parent_customer_id": None, "legal_entity": "US01", "country": "US"},
@@ -117,21 +117,21 @@ def test_a_customer_is_written_whole_and_nothing_beside_it() -> None:
 
 
 def test_an_entitlement_writes_its_own_fields_only() -> None:
-    record = mapping.entitlement_record(ENTITLEMENT)
+    record = nouns.entitlement_record(ENTITLEMENT)
     assert set(record) == {"external_id", "organization_fields"}
-    assert set(record["organization_fields"]) == {name for name in mapping.FIELDS if name.startswith("entitlement_")}
+    assert set(record["organization_fields"]) == {name for name in nouns.FIELDS if name.startswith("entitlement_")}
 
 
 def test_facts_read_back_are_the_facts_expected() -> None:
-    stored = {**mapping.customer_record(CUSTOMER)["organization_fields"], "parent_customer_id": ""}
-    stored |= mapping.entitlement_record(ENTITLEMENT)["organization_fields"]
+    stored = {**nouns.customer_record(CUSTOMER)["organization_fields"], "parent_customer_id": ""}
+    stored |= nouns.entitlement_record(ENTITLEMENT)["organization_fields"]
     stored["entitlement_ends_on"] = "2027-01-31T00:00:00+00:00"
     organization = {"name": "Acme", "organization_fields": stored}
-    assert mapping.customer_facts(organization) == mapping.expected_customer(CUSTOMER)
-    assert mapping.entitlement_facts(organization) == mapping.expected_entitlement(ENTITLEMENT)
+    assert nouns.customer_facts(organization) == nouns.expected_customer(CUSTOMER)
+    assert nouns.entitlement_facts(organization) == nouns.expected_entitlement(ENTITLEMENT)
 
 
 def test_an_organization_that_says_nothing_of_an_entitlement_has_none() -> None:
-    blank = dict.fromkeys(mapping.FIELDS)
-    assert mapping.entitlement_facts({"name": "Acme", "organization_fields": blank}) is None
-    assert mapping.entitlement_facts({"name": "Acme", "organization_fields": None}) is None
+    blank = dict.fromkeys(nouns.FIELDS)
+    assert nouns.entitlement_facts({"name": "Acme", "organization_fields": blank}) is None
+    assert nouns.entitlement_facts({"name": "Acme", "organization_fields": None}) is None

@@ -7,12 +7,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from accordant.systems.zendesk.sandbox import OAUTH_TOKEN
 from accordant.systems.zendesk.sandbox.server import PLANS
-from tests.systems.zendesk.desk import Running, Start, basic
+from tests.systems.zendesk.desk import Desk, Running, Start, basic
 
 ACME = {"name": "Acme", "organization_fields": {"legal_entity": "US01"}}
 GOLD = {"entitlement_status": "active", "entitlement_tier": "plus", "entitlement_ends_on": "2027-01-31"}
@@ -196,30 +194,6 @@ async def test_a_fault_after_the_write_loses_the_answer_not_the_write(zendesk: R
     assert (await zendesk.upsert("customer-1", **ACME))[0] == 500
     assert (await zendesk.upsert("customer-1", **ACME))[0] == 200
     assert [change for _, change, _ in zendesk.changes()] == ["create", "update"]
-
-
-class Desk:
-    """Somebody who listens to webhooks and answers what the test tells."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[dict[str, str], bytes]] = []
-        self.answers: list[tuple[int, dict[str, str]]] = []
-        app = web.Application()
-        app.router.add_post("/hook", self._receive)
-        self.server = TestServer(app)
-
-    async def _receive(self, request: web.Request) -> web.Response:
-        self.received.append(({name.lower(): value for name, value in request.headers.items()}, await request.read()))
-        status, headers = self.answers.pop(0) if self.answers else (200, {})
-        return web.Response(status=status, headers=headers)
-
-    async def register(self, zendesk: Running, *subscriptions: str) -> None:
-        await self.server.start_server()
-        webhook = {"endpoint": str(self.server.make_url("/hook")), "secret": "s3cret", "subscriptions": subscriptions}
-        await zendesk.admin("POST", "load", {"webhooks": [webhook]})
-
-    def types(self) -> list[str]:
-        return [msgspec.json.decode(body)["type"].removeprefix("zen:event-type:") for _, body in self.received]
 
 
 async def test_events_are_told_and_signed(zendesk: Running) -> None:

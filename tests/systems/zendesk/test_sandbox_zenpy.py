@@ -10,7 +10,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 from zenpy import Zenpy
-from zenpy.lib.api_objects import Comment, Organization, Ticket, User
+from zenpy.lib.api_objects import Comment, CustomField, Organization, Ticket, TicketField, User
 from zenpy.lib.exception import APIException, RecordNotFoundException
 
 from accordant.systems.zendesk.sandbox import API_TOKEN, EMAIL
@@ -174,6 +174,45 @@ async def test_a_ticket_is_opened_commented_and_solved(zendesk: Running) -> None
         ("comment", "create"),
         ("ticket", "update"),
         ("comment", "create"),
+    ]
+
+
+async def test_ticket_fields_are_made_filled_in_and_closed_with_their_ticket(zendesk: Running) -> None:
+    zenpy = client_of(zendesk.url)
+
+    def work() -> Any:
+        request = zenpy.ticket_fields.create(TicketField(title="Accordant credit request", type="text"))
+        status = zenpy.ticket_fields.create(TicketField(title="Accordant credit status", type="text"))
+        assert {row.title: row.id for row in zenpy.ticket_fields()} == {
+            request.title: request.id,
+            status.title: status.id,
+        }
+        asked = [CustomField(id=request.id, value="120.00 outage")]
+        made = zenpy.tickets.create(
+            Ticket(subject="Printer", comment=Comment(body="It burns"), priority="urgent", custom_fields=asked)
+        ).ticket
+        zenpy.tickets.update(Ticket(id=made.id, custom_fields=[CustomField(id=status.id, value="in review")]))
+        read = zenpy.tickets(id=made.id)
+        assert read.priority == "urgent"
+        assert {row["id"]: row["value"] for row in read.custom_fields} == {
+            request.id: "120.00 outage",
+            status.id: "in review",
+        }
+        zenpy.tickets.update(Ticket(id=made.id, status="closed"))
+        with pytest.raises(APIException) as refused:
+            zenpy.tickets.update(Ticket(id=made.id, custom_fields=[CustomField(id=status.id, value="credited")]))
+        return refused.value.response
+
+    refused = await drive(work)
+    assert refused.status_code == 422
+    assert refused.json()["details"] == {"status": [{"description": "Status: closed prevents ticket update"}]}
+    (case,) = (await zendesk.admin("GET", "state"))["case"]
+    assert (case["request"], case["status"]) == ("120.00 outage", "in review")
+    assert [(kind, change) for kind, change, _ in zendesk.changes()] == [
+        ("ticket", "create"),
+        ("comment", "create"),
+        ("case", "create"),
+        ("ticket", "update"),
     ]
 
 

@@ -11,7 +11,8 @@ from accordant.backbone import exceptions, lanes, waits
 from accordant.backbone.engine.port import Due
 from accordant.backbone.flow import Flow, Flows, Stop
 from accordant.backbone.rows import ExceptionRow, TransactionRow, exception_table, transaction_table
-from accordant.backbone.transaction import Tools, Transaction, WalkedThrough
+from accordant.backbone.tools import Tools, WalkedThrough
+from accordant.backbone.transaction import Transaction
 from accordant.backbone.waits import Pause
 from accordant.canonical.envelope import Fact
 from accordant.governance.estate import Estate
@@ -156,6 +157,8 @@ class Driver:
             lanes.wake(changes, tx.row.lane)
         if pause.expects[1]:
             waits.wake_if_it_came(changes, tx.row.transaction_id)
+        if pause.waiting_for == "approval":
+            waits.wake_decided(changes, tx.row.transaction_id)
         await self._commit_row(
             tx, changed, action="transaction.waiting", detail={"for": pause.waiting_for}, changes=changes
         )

@@ -16,7 +16,7 @@ from accordant.backbone.rows import (
     memo_table,
     transaction_table,
 )
-from accordant.backbone.transaction import History
+from accordant.backbone.tools import History
 from accordant.kernel.clock import Clock
 from accordant.kernel.database import Changes, Database, Query, Writer, as_struct, first_column, given, one_of
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from accordant.backbone.rows import TransactionRow
-from accordant.backbone.transaction import History
+from accordant.backbone.tools import History
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):

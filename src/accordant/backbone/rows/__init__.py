@@ -1,5 +1,6 @@
 """One row type and one table for each thing the backbone remembers."""
 
+from accordant.backbone.rows.approvals import ApprovalRow, DecisionRow, approval_table, decision_table
 from accordant.backbone.rows.arrivals import (
     CursorRow,
     EventRow,
@@ -22,7 +23,9 @@ from accordant.backbone.rows.transactions import (
 )
 
 __all__ = [
+    "ApprovalRow",
     "CursorRow",
+    "DecisionRow",
     "EffectRow",
     "EventRow",
     "ExceptionRow",
@@ -30,7 +33,9 @@ __all__ = [
     "MessageRow",
     "TransactionRow",
     "WatermarkRow",
+    "approval_table",
     "cursor_table",
+    "decision_table",
     "effect_table",
     "event_table",
     "exception_table",

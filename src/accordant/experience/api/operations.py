@@ -14,7 +14,8 @@ from sqlalchemy import Connection, select
 
 from accordant.backbone.rows import exception_table
 from accordant.experience.api import problems
-from accordant.experience.api.reading import BODY_MAX, AnyRequest, read_body, refuse_hostile, shown
+from accordant.experience.api.approvals import decide
+from accordant.experience.api.reading import BODY_MAX, AnyRequest, actor_of, read_body, refuse_hostile, shown
 from accordant.governance.versions import RowTerms
 from accordant.kernel.database.connection import durability
 from accordant.kernel.dates import require_likely_ms
@@ -25,8 +26,6 @@ from accordant.operations.replay import Planned, ReplayParts, Replays, Selection
 if TYPE_CHECKING:
     from accordant.wiring import Platform
 
-ACTOR = "operator"
-_ACTOR_MAX = 100
 _TOKEN_MIN = 16
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -220,7 +219,7 @@ def create_app(platform: "Platform", token: str) -> Litestar:
             )
 
     return Litestar(
-        route_handlers=[health, how_far, retry, settle, release, set_reference, replay],
+        route_handlers=[health, how_far, retry, settle, release, decide, set_reference, replay],
         guards=[require_token],
         before_request=refuse_hostile,
         exception_handlers={
@@ -233,18 +232,6 @@ def create_app(platform: "Platform", token: str) -> Litestar:
         logging_config=None,
         request_max_body_size=BODY_MAX,
     )
-
-
-def actor_of(request: AnyRequest) -> str:
-    """Who commands, as the audit will name them. Raises Malformed for what is no name."""
-    actor = request.headers.get("x-actor", ACTOR).strip()
-    if not actor or len(actor) > _ACTOR_MAX or not actor.isprintable():
-        raise Malformed(
-            f"X-Actor is {actor[:40]!r}; expected 1 to {_ACTOR_MAX} printable characters",
-            code="actor.malformed",
-            hint="send the name of who commands, as the audit will say it, or leave X-Actor out",
-        )
-    return actor
 
 
 async def _require_item(platform: "Platform", exception_id: str) -> None:

@@ -19,7 +19,8 @@ log = structlog.get_logger("api")
 
 _BY_CODE = {
     **dict.fromkeys(
-        ("reference.unknown_table", "exception.unknown", "cause.unknown", "path.characters"), HTTPStatus.NOT_FOUND
+        ("reference.unknown_table", "exception.unknown", "cause.unknown", "approval.unknown", "path.characters"),
+        HTTPStatus.NOT_FOUND,
     ),
     "body.too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "body.media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

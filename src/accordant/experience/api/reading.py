@@ -13,6 +13,9 @@ BODY_MAX = 1024 * 1024
 HEADERS_MAX = 16 * 1024
 SHOWN_MAX = 100
 """How much of what was sent is ever repeated."""
+ACTOR = "operator"
+"""Who commands, where nobody is named."""
+_ACTOR_MAX = 100
 _LIMITS = JsonLimits(bytes_max=BODY_MAX, members_max=10_000)
 _JSON = "application/json"
 
@@ -46,6 +49,18 @@ def refuse_hostile(request: AnyRequest) -> None:
                 code="path.characters",
                 hint="copy the id from `accordant exception list` or from the API's own answer",
             )
+
+
+def actor_of(request: AnyRequest) -> str:
+    """Who commands, as the audit will name them. Raises Malformed for what is no name."""
+    actor = request.headers.get("x-actor", ACTOR).strip()
+    if not actor or len(actor) > _ACTOR_MAX or not actor.isprintable():
+        raise Malformed(
+            f"X-Actor is {actor[:40]!r}; expected 1 to {_ACTOR_MAX} printable characters",
+            code="actor.malformed",
+            hint="send the name of who commands, as the audit will say it, or leave X-Actor out",
+        )
+    return actor
 
 
 async def read_body(request: AnyRequest, kind: type[Body]) -> Body:

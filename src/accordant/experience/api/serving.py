@@ -14,7 +14,7 @@ from accordant.experience.api.hooks import Door, Hooks, Receive, Send, answer
 from accordant.kernel import failpoints
 from accordant.kernel.database.connection import weakness
 from accordant.kernel.failpoints import around
-from accordant.kernel.settings import Settings, environment
+from accordant.kernel.settings import Settings, environment, settings_for
 from accordant.launch.interpreter import settle_allocator, settle_collector, settle_threads
 from accordant.launch.state import Address, command_token, write_private
 from accordant.telemetry.log import keep_on_logging
@@ -49,7 +49,9 @@ async def _run(settings: Settings) -> int:
     with around("doors.open"):
         serving = loop.create_task(server.serve())
     url = f"http://{settings.host}:{settings.port}"
-    address = Address(url=url, token=token, pid=os.getpid(), database_url=settings.database_url)
+    own = settings_for(settings.state, environ={}).database_url
+    elsewhere = None if settings.database_url == own else settings.database_url
+    address = Address(url=url, token=token, pid=os.getpid(), database_url=elsewhere)
     write_private(settings.state / "api.json", address)
     settle_collector()
     waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(platform.failed.wait()), serving]

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from accordant.experience.cli import flow_demo
 from accordant.experience.cli.options import DbOption, JsonOption
-from accordant.experience.cli.outcome import BadInput
+from accordant.experience.cli.outcome import WRONG, BadInput
 from accordant.experience.cli.screen import Screen, write_json
 from accordant.experience.cli.summary import show_next, show_open, show_pass
 from accordant.experience.cli.watching import Watching
@@ -32,6 +33,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command("demo")
 def demo(
+    flow: Annotated[str, typer.Option(help="Play every branch of one flow; --list-flows names them.")] = "",
+    list_flows: Annotated[bool, typer.Option("--list-flows", help="Name the flows, and stop.")] = False,
     crm_export: Annotated[Path | None, typer.Option(help="Folder with accounts, products, sales_pipeline CSV.")] = None,
     fix: Annotated[list[str] | None, typer.Option(help="TABLE:VALUE=TARGET, applied after the first pass.")] = None,
     faults: Annotated[str, typer.Option(help="none, or month-end: the worst regular day.")] = "none",
@@ -46,17 +49,20 @@ def demo(
     json: JsonOption = False,
 ) -> None:
     """Play business through four systems and show what every one of them holds in the end."""
+    if list_flows:
+        flow_demo.list_flows(json=json)
+        return
     _require_sense({"faults": faults, "limits": limits}, report=report)
     fixes = tuple(parse_fix(one) for one in fix or ())
-    if crm_export is None:
-        _refuse_export_options({"--fix": fix, "--faults": faults != "none", "--kills": kills})
-    where = state or default_state() / ("demo" if crm_export is None else "export")
+    _refuse_options(flow, crm_export, {"--fix": fix, "--faults": faults != "none", "--kills": kills})
+    where = state or default_state() / (flow or ("demo" if crm_export is None else "export"))
     database_url = settings_for(where, database_url=db).database_url
     _make_room(where, database_url, ours=state is None)
     wanted = Plan(state=where, records={}, fixes=fixes, faults=faults, kills=kills, limits=limits, seed=seed)
     wanted = msgspec.structs.replace(wanted, database_url=db)
     with Watching(silent=json) as watching:
-        result = asyncio.run(_played(_run_of(wanted, crm_export, watching=watching)))
+        run = flow_demo.run_of(flow, wanted, spectator=watching) if flow else _run_of(wanted, crm_export, watching)
+        result = asyncio.run(_played(run))
     if report:
         report.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
     if json:
@@ -65,6 +71,8 @@ def demo(
         recounted = f"--export {shlex.quote(str(crm_export))}" if crm_export else ""
         recounted += "".join(f" --fixed {shlex.quote(one)}" for one in fix or ())
         _show(Screen(), result, commands=_commands(where, db, recounted=recounted))
+    if not result.get("holds", True):
+        raise typer.Exit(WRONG)
 
 
 def _require_sense(choices: dict[str, str], *, report: Path | None) -> None:
@@ -79,9 +87,15 @@ def _require_sense(choices: dict[str, str], *, report: Path | None) -> None:
         raise BadInput(f"--report {report}: the folder {report.parent} does not exist", code="command.no_folder")
 
 
-def _refuse_export_options(given: dict[str, object]) -> None:
-    for name in (name for name, value in given.items() if value):
-        raise BadInput(f"{name} makes no sense here: {_EXPORT_ONLY}", code="command.export_only")
+def _refuse_options(flow: str, crm_export: Path | None, given: dict[str, object], /) -> None:
+    """Raises BadInput for a flow that has no play, and for options that only another play takes."""
+    if flow:
+        flow_demo.play_of(flow)
+    asked = [name for name, value in {"--crm-export": crm_export, **given}.items() if value]
+    if asked and flow:
+        raise BadInput(f"{asked[0]} makes no sense with --flow: its branches are fixed", code="command.flow_alone")
+    if asked and crm_export is None:
+        raise BadInput(f"{asked[0]} makes no sense here: {_EXPORT_ONLY}", code="command.export_only")
 
 
 def _make_room(where: Path, database_url: str, *, ours: bool) -> None:
@@ -92,7 +106,7 @@ def _make_room(where: Path, database_url: str, *, ours: bool) -> None:
     folder.require_new(where, database_url, hint="name a new folder with --state, or leave --state away")
 
 
-def _run_of(wanted: Plan, crm_export: Path | None, *, watching: Watching) -> Run:
+def _run_of(wanted: Plan, crm_export: Path | None, watching: Watching, /) -> Run:
     """The wishes of the options, with what is to be loaded."""
     made = None
     if crm_export is None:
@@ -117,6 +131,10 @@ async def _played(run: Run) -> Json:
 
 
 def _show(screen: Screen, result: Json, *, commands: list[tuple[str, str]]) -> None:
+    if "branches" in result:
+        flow_demo.show_branches(screen, result)
+        show_next(screen, commands[:3])
+        return
     final = result.get("final")
     show_pass(screen, "After the first pass" if final else "What every system holds", one=result["first_pass"])
     show_open(screen, result["first_pass"]["exceptions"])

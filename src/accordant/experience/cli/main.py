@@ -12,6 +12,7 @@ LazyGroup.verbs = {
     "worker": Verb(f"{_HERE}.worker", "Run the platform alone, without sandboxes."),
     "tx": Verb(f"{_HERE}.tx", "Business transactions: list, show, prove."),
     "exception": Verb(f"{_HERE}.exception", "Open exceptions: list, show, retry, release."),
+    "approval": Verb(f"{_HERE}.approval", "What waits for somebody's word: list, show, approve, reject."),
     "reference": Verb(f"{_HERE}.reference", "Reference data: list what words mean, set a meaning."),
     "replay": Verb(f"{_HERE}.replay", "Process kept messages or transactions again; shows first what would happen."),
     "sandbox": Verb(f"{_HERE}.sandbox", "Run the sandbox of one vendor."),

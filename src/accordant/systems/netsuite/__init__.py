@@ -1,4 +1,4 @@
-"""NetSuite keeps the books: one customer per customer, one sales order per deal."""
+"""NetSuite keeps the books: one customer per customer, one sales order per deal, one credit memo per credit."""
 
 from accordant.connector.capabilities import Assumption, Connector, SandboxSeed
 from accordant.systems.netsuite.client import CAPABILITIES, connect
@@ -27,13 +27,32 @@ connector = Connector(
             assumed="refused like an unknown one: 400 INVALID_CONTENT with the path of the reference",
         ),
         Assumption(
-            about="closed period",
+            about="orders in a closed period",
             assumed="the sandbox refuses an order dated in it; in NetSuite an order posts nothing, so that this needs "
             "an account's own script or workflow",
         ),
         Assumption(
-            about="subsidiary of an order",
-            assumed="it must be the customer's primary one (Multi-Subsidiary Customer is off)",
+            about="refusal of a closed period",
+            assumed="over REST: 400 USER_ERROR at tranDate, with the sentence that other integrations report; the "
+            "code CLOSED_TRAN_PRD of the SOAP list is understood as well. The account disallows transaction dates "
+            "outside of the posting period; otherwise NetSuite posts into another period without a word",
+        ),
+        Assumption(
+            about="subsidiary and currency of a transaction",
+            assumed="they must be the customer's primary ones (Multi-Subsidiary Customer is off, no other currency)",
+        ),
+        Assumption(
+            about="foreigntotal of a credit memo",
+            assumed="negative in SuiteQL, `total` positive over REST; two public integrations say so, no page of "
+            "the vendor does",
+        ),
+        Assumption(
+            about="PUT eid: of a credit memo that is applied to an invoice",
+            assumed="an equal line sent again keeps what it is applied to",
+        ),
+        Assumption(
+            about="external ids of transactions",
+            assumed="one order and one memo cannot have the same; the refusal's words are the sandbox's",
         ),
         Assumption(
             about="closing an order",
@@ -45,7 +64,7 @@ connector = Connector(
         ),
         Assumption(
             about="foreigntotal, total",
-            assumed="equal to the sum of the line amounts: no tax, no shipping cost on these orders",
+            assumed="equal to the sum of the line amounts: no tax, no shipping cost on these orders and memos",
         ),
         Assumption(
             about="429",

@@ -1,9 +1,10 @@
-"""Translates customers and orders between our words and NetSuite's; amounts stay exact decimals on the way.
+"""Translates customers, orders and credit memos between our words and NetSuite's; amounts stay exact decimals.
 
 SuiteTalk REST record v1 and SuiteQL, 2026.1. Sources:
 https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_156334828635.html (external ids)
 https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_1545297048.html (replacing a sublist)
 https://timdietrich.me/blog/netsuite-suiteql-transaction-statuses (status is one letter in SuiteQL)
+https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_0404042133.html (a credit memo's properties)
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 
 from accordant.backbone.message import Ignored, Message, Told
+from accordant.canonical.credit import CreditMemo
 from accordant.canonical.customer import Address, Customer
 from accordant.canonical.operation import Facts
 from accordant.canonical.order import Order, OrderLine
@@ -111,6 +113,25 @@ def lines_body(order: Order, *, closed: bool) -> dict[str, Any]:
     return {"item": {"items": [_line(line, order, closed=closed) for line in order.lines]}}
 
 
+def credit_memo_body(memo: CreditMemo, *, currencies: Currencies) -> dict[str, Any]:
+    """The whole credit memo; sent with `replace=item`. NetSuite takes what is credited as a positive amount."""
+    line = {
+        "item": {"externalId": memo.item},
+        "quantity": 1,
+        "price": CUSTOM_PRICE,
+        "rate": Decimal(memo.amount.decimal_text),
+    }
+    return {
+        "externalId": memo.credit_id,
+        "entity": {"externalId": memo.customer_id},
+        "subsidiary": reference(memo.erp_entity),
+        "currency": currencies.reference(memo.amount.currency),
+        "tranDate": memo.posted_on.isoformat(),
+        "memo": f"case {memo.case_id}, credit {memo.credit_id}",
+        "item": {"items": [line]},
+    }
+
+
 def expected_customer(customer: Customer) -> Facts:
     return {
         "business_id": customer.customer_id,
@@ -130,6 +151,16 @@ def expected_order(order: Order, *, status: str) -> Facts:
     }
 
 
+def expected_credit_memo(memo: CreditMemo) -> Facts:
+    return {
+        "business_id": memo.credit_id,
+        "customer_id": memo.customer_id,
+        "currency": memo.amount.currency,
+        "amount_minor": memo.amount.amount_minor,
+        "posted_on": memo.posted_on.isoformat(),
+    }
+
+
 def customer_facts(row: Mapping[str, Any], *, names: Mapping[str, str], currencies: Currencies) -> Facts:
     """What a SuiteQL row of `customer` says; `names` gives customers' external ids by internal id."""
     parent = _text(row.get("parent"))
@@ -142,15 +173,16 @@ def customer_facts(row: Mapping[str, Any], *, names: Mapping[str, str], currenci
 
 
 def order_facts(row: Mapping[str, Any], *, names: Mapping[str, str], currencies: Currencies) -> Facts:
-    """What a SuiteQL row of `transaction` says."""
-    currency = _currency(row.get("currency"), currencies)
-    return {
-        "business_id": _text(row.get("externalid")),
-        "customer_id": names.get(_text(row.get("entity")) or ""),
-        "currency": currency,
-        "amount_minor": amount_minor(row.get("foreigntotal"), currency),
-        "status": CLOSED if row.get("status") in CLOSED_LETTERS else OPEN,
-    }
+    """What a SuiteQL row of `transaction` says about a sales order."""
+    facts = _transaction_facts(row, names=names, currencies=currencies)
+    return facts | {"status": CLOSED if row.get("status") in CLOSED_LETTERS else OPEN}
+
+
+def credit_memo_facts(row: Mapping[str, Any], *, names: Mapping[str, str], currencies: Currencies) -> Facts:
+    """What a SuiteQL row of `transaction` says about a credit memo, whose `foreigntotal` is negative there."""
+    facts = _transaction_facts(row, names=names, currencies=currencies)
+    amount = amount_minor(row.get("foreigntotal"), _currency(row.get("currency"), currencies))
+    return facts | {"amount_minor": -amount, "posted_on": _text(row.get("posted_on"))}
 
 
 def amount_minor(value: object, currency: str | None) -> int:
@@ -217,6 +249,16 @@ def _address(address: Address, *, billing: bool, shipping: bool) -> dict[str, An
             **streets,
             **{name: value for name, value in places.items() if value},
         },
+    }
+
+
+def _transaction_facts(row: Mapping[str, Any], *, names: Mapping[str, str], currencies: Currencies) -> Facts:
+    currency = _currency(row.get("currency"), currencies)
+    return {
+        "business_id": _text(row.get("externalid")),
+        "customer_id": names.get(_text(row.get("entity")) or ""),
+        "currency": currency,
+        "amount_minor": amount_minor(row.get("foreigntotal"), currency),
     }
 
 

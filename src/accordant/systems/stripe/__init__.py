@@ -1,4 +1,4 @@
-"""Stripe Billing: customers and yearly subscriptions, billed by invoice."""
+"""Stripe Billing: customers, yearly subscriptions billed by invoice, and credit on what is billed next."""
 
 from typing import Any
 
@@ -69,6 +69,22 @@ _CAPABILITIES = (
         request="DELETE /v1/subscriptions/{id}",
         source="https://docs.stripe.com/api/subscriptions/cancel",
     ),
+    Capability(
+        verb="grant_credit",
+        kind="credit",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/customers/{id}/balance_transactions",
+        source="https://docs.stripe.com/api/customer_balance_transactions/create",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
+        verb="counter_credit",
+        kind="credit_counter",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/customers/{id}/balance_transactions",
+        source="https://docs.stripe.com/api/customer_balance_transactions/create",
+        key_life_s=KEY_LIFE_S,
+    ),
 )
 
 _ASSUMPTIONS = (
@@ -96,9 +112,34 @@ _ASSUMPTIONS = (
     ),
     Assumption(
         about="prorations and later invoices",
-        assumed="the sandbox makes the first invoice only: it computes no prorations and finalizes no drafts",
+        assumed="the sandbox makes the first invoice only: it computes no prorations, and finalizes a draft when "
+        "asked to, never by itself after an hour",
     ),
     Assumption(about="inline prices", assumed="the sandbox sends no price.created for a price given as price_data"),
+    Assumption(
+        about="the customer's currency",
+        assumed="documented is that an entry sets it where it is not set; the sandbox shows it from the first entry "
+        "on, real Stripe from the first subscription or invoice on",
+    ),
+    Assumption(
+        about="entries in another than the customer's currency",
+        assumed="`ending_balance` is that of the entry's currency, and `balance` stays; no event is sent then",
+    ),
+    Assumption(
+        about="events about a customer's balance",
+        assumed="customer.updated (any property changed) with the previous `balance` and no other: the published list "
+        "of event types has none for these entries",
+    ),
+    Assumption(
+        about="listing of a customer's balance",
+        assumed="shows an entry at once, as the other lists do, and a restricted key may write entries with *write* on "
+        "Customers",
+    ),
+    Assumption(
+        about="paying an invoice",
+        assumed="the sandbox takes `paid_out_of_band` only, of open invoices only, and makes `amount_paid` the "
+        "amount due",
+    ),
     Assumption(
         about="lengths of refusal texts",
         assumed="wording of validation errors other than resource_missing, Missing email and the key conflict is ours",

@@ -5,7 +5,6 @@ https://docs.stripe.com/api/metadata; API version 2026-10-28.endive.
 """
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any, cast
 
 from accordant.backbone.message import Ignored, Message, Told
@@ -178,8 +177,8 @@ def subscription_expected(subscription: Subscription, *, status: str = "active")
         "amount_minor": subscription.total.amount_minor,
         "currency": subscription.total.currency,
         "quantity": subscription.quantity,
-        "starts_on": _day(subscription.starts_on),
-        "ends_on": _day(subscription.ends_on),
+        "starts_on": subscription.starts_on.isoformat(),
+        "ends_on": subscription.ends_on.isoformat(),
         "status": status,
     }
 
@@ -190,12 +189,10 @@ def subscription_facts(record: Mapping[str, Any]) -> Facts:
     items: list[Members] = record["items"]["data"]
     amount = sum(int(item["price"]["unit_amount"] or 0) * int(item.get("quantity") or 0) for item in items)
     money = from_stripe(amount, record["currency"])
-    customer: object = record.get("customer")
-    owner: Members = cast(Members, customer).get("metadata") or {} if isinstance(customer, dict) else {}
     status = str(record["status"])
     return {
         "subscription_id": metadata.get("subscription_id"),
-        "customer": owner.get("customer_id"),
+        "customer": owner_of(record),
         "product": ",".join(str(item["price"]["product"]) for item in items),
         "amount_minor": money.amount_minor,
         "currency": money.currency,
@@ -204,6 +201,13 @@ def subscription_facts(record: Mapping[str, Any]) -> Facts:
         "ends_on": metadata.get("ends_on"),
         "status": _STATUS.get(status, status),
     }
+
+
+def owner_of(record: Mapping[str, Any]) -> Any:
+    """Our id of the customer that really holds the record, not the one that the record names."""
+    customer: object = record.get("customer")
+    owner: Members = cast(Members, customer).get("metadata") or {} if isinstance(customer, dict) else {}
+    return owner.get("customer_id")
 
 
 def translate(message: Message) -> list[Told] | Ignored:
@@ -244,10 +248,6 @@ def _malformed(pointer: str, expected: str) -> Malformed:
         hint="look the delivery up in Stripe's event log; once its mapping knows it, replay the message",
         detail={"pointer": pointer},
     )
-
-
-def _day(day: date) -> str:
-    return day.isoformat()
 
 
 def _count(text: object) -> int | None:

@@ -1,4 +1,4 @@
-"""Zendesk keeps a customer's entitlement where support agents see it."""
+"""Zendesk keeps a customer's entitlement where agents see it, and lets them ask for a credit on a ticket."""
 
 from accordant.connector.capabilities import Assumption, Connector, SandboxSeed
 from accordant.systems.zendesk.client import API_VERSION, CAPABILITIES, connect, manners
@@ -32,7 +32,29 @@ connector = Connector(
         ),
         Assumption(about="webhook circuit breaker", assumed="the sandbox has none; Zendesk pauses a failing webhook"),
         Assumption(about="event webhooks", assumed="a new organization tells `created` only, not its custom fields"),
-        Assumption(about="custom_field_changed", assumed="`event` names the field by id, title and type"),
+        Assumption(
+            about="organization.custom_field_changed", assumed="`event.field` names the field by id, title and type"
+        ),
+        Assumption(
+            about="ticket.custom_field_changed",
+            assumed="`event` holds `custom_field` with id, title and type, and `current` and `previous` with `value`: "
+            "two programs that are not ours read it so; the page at hand names only what `detail` and `meta` hold",
+        ),
+        Assumption(
+            about="ticket events",
+            assumed="ids are text, an absent organization is null, empty or `0`, and status, priority and type are "
+            "written large; read in any case",
+        ),
+        Assumption(about="ticket.created", assumed="fields filled in while creating are told one by one as changes"),
+        Assumption(
+            about="ticket custom_fields",
+            assumed="a write keeps the fields it does not name, and its answer shows every active one; zeros at the "
+            "end of a decimal may go; an empty value comes back as null or empty",
+        ),
+        Assumption(about="closed tickets", assumed="their refusal is 422 naming `status`, as recorded by others"),
+        Assumption(
+            about="API token", assumed="it signs in whichever agent's address stands before it, who then is the actor"
+        ),
         Assumption(about="bulk jobs", assumed="they finish right after the answer; the limit of 30 jobs is not kept"),
     ),
     translate=translate,

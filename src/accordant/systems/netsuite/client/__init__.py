@@ -1,4 +1,4 @@
-"""Asks NetSuite to keep a customer and its orders, each under our own id, so that asking twice changes nothing.
+"""Asks NetSuite to keep a customer, its orders and its credits, each under our own id: asking twice changes nothing.
 
 SuiteTalk REST record v1 and SuiteQL, 2026.1. Sources:
 https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_156335203191.html (upsert by external id)
@@ -7,18 +7,21 @@ https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_1579091869
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, cast
 
 import msgspec
 
+from accordant.canonical.credit import CreditMemo
 from accordant.canonical.customer import Customer
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
 from accordant.canonical.order import Order
 from accordant.connector.capabilities import Capability, ConnectionSettings
 from accordant.connector.exchange import Answer, Request, segment
 from accordant.connector.http import VendorHttp
-from accordant.kernel.errors import Malformed, Misconfigured, Unknown
+from accordant.kernel.errors import Malformed, Misconfigured, Rejected, Unknown
 from accordant.systems.netsuite import mapping
+from accordant.systems.netsuite.client.manners import name_period
 
 RECORD = "/services/rest/record/v1"
 QUERY = "/services/rest/query/v1/suiteql"
@@ -55,6 +58,13 @@ CAPABILITIES = (
         request=f"PATCH {RECORD}/salesOrder/eid:{{order_id}}?replace=item",
         source=_REPLACE,
     ),
+    Capability(
+        verb="post_credit_memo",
+        kind="credit_memo",
+        effect_class=EffectClass.UPSERT,
+        request=f"PUT {RECORD}/creditMemo/eid:{{credit_id}}?replace=item",
+        source=_UPSERT,
+    ),
 )
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -67,6 +77,8 @@ class _Save(msgspec.Struct, frozen=True, kw_only=True):
     replace: str
     body: Callable[[], dict[str, Any]]
     """Built when sent, so that what cannot be mapped is an outcome of the effect."""
+    dated: date | None = None
+    """The day the books enter it under; its period may be closed."""
 
 
 class NetSuite:
@@ -96,7 +108,7 @@ class NetSuite:
         def body() -> dict[str, Any]:
             return mapping.order_body(order, currencies=self._currencies)
 
-        save = _Save(method="PUT", record="salesOrder", replace="item", body=body)
+        save = _Save(method="PUT", record="salesOrder", replace="item", body=body, dated=order.ordered_on)
         expected = mapping.expected_order(order, status=mapping.OPEN)
         return self._operation("place_order", order.order_id, save=save, command=order, expected=expected)
 
@@ -115,9 +127,20 @@ class NetSuite:
         expected = mapping.expected_order(order, status=mapping.CLOSED)
         return self._operation("close_order", order.order_id, save=save, command=order, expected=expected)
 
+    def post_credit_memo(self, memo: CreditMemo) -> Operation:
+        """Post it on its day; where the books are closed for it, the refusal's detail has `closed_period`, a month."""
+
+        def body() -> dict[str, Any]:
+            return mapping.credit_memo_body(memo, currencies=self._currencies)
+
+        save = _Save(method="PUT", record="creditMemo", replace="item", body=body, dated=memo.posted_on)
+        expected = mapping.expected_credit_memo(memo)
+        return self._operation("post_credit_memo", memo.credit_id, save=save, command=memo, expected=expected)
+
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         """What the books hold, two queries for up to 100 records: the rows, then the customers they name."""
-        read = self._customers if kind == "customer" else self._orders if kind == "order" else None
+        readers = {"customer": self._customers, "order": self._orders, "credit_memo": self._credit_memos}
+        read = readers.get(kind)
         ids = [ref.native_id for ref in refs]
         found: dict[str, Facts] = {}
         for start in range(0, len(ids) if read else 0, BATCH_MAX):
@@ -134,17 +157,23 @@ class NetSuite:
         names = await self._external_ids(row.get("entity") for row in rows)
         return {str(r["id"]): mapping.order_facts(r, names=names, currencies=self._currencies) for r in rows}
 
+    async def _credit_memos(self, ids: Sequence[str]) -> dict[str, Facts]:
+        columns = "id, externalid, entity, currency, foreigntotal, TO_CHAR(trandate, 'YYYY-MM-DD') AS posted_on"
+        rows = await self._select(columns, "transaction", ids=ids, only=" AND type = 'CustCred'")
+        names = await self._external_ids(row.get("entity") for row in rows)
+        return {str(r["id"]): mapping.credit_memo_facts(r, names=names, currencies=self._currencies) for r in rows}
+
     async def _external_ids(self, ids: Iterable[object]) -> dict[str, str]:
         wanted = sorted({str(number) for number in ids if number is not None})
         rows = await self._select("id, externalid", "customer", ids=wanted)
         return {str(row["id"]): str(row["externalid"]) for row in rows if row.get("externalid") is not None}
 
-    async def _select(self, columns: str, table: str, *, ids: Sequence[str]) -> list[dict[str, Any]]:
+    async def _select(self, columns: str, table: str, *, ids: Sequence[str], only: str = "") -> list[dict[str, Any]]:
         """Rows by internal id; no query for no ids."""
         numbers = [number for number in dict.fromkeys(ids) if number.isascii() and number.isdecimal()]
         if not numbers:
             return []
-        text = f"SELECT {columns} FROM {table} WHERE id IN ({', '.join(numbers)})"  # noqa: S608 - digits only
+        text = f"SELECT {columns} FROM {table} WHERE id IN ({', '.join(numbers)}){only}"  # noqa: S608 - digits only
         request = Request(
             "POST",
             QUERY,
@@ -162,7 +191,11 @@ class NetSuite:
         capability = next(capability for capability in CAPABILITIES if capability.verb == verb)
 
         async def send(attempt: Attempt) -> Applied:
-            answer = await self._http.write(_request(save, business_id), attempt=attempt)
+            try:
+                answer = await self._http.write(_request(save, business_id), attempt=attempt)
+            except Rejected as refusal:
+                name_period(refusal, save.dated)
+                raise
             return _applied(capability.kind, _native_id(answer), business_id=business_id, answer=answer)
 
         return Operation(
@@ -189,19 +222,19 @@ class NetSuite:
             if answer.status == 404:
                 return None
             found = _members(answer)
-            if kind == "order" and not self._shows(found, expected):
+            if kind != "customer" and not self._shows(found, expected):
                 return None
             return _applied(kind, str(found["id"]), business_id=business_id, answer=answer)
 
         return look_up
 
     def _shows(self, found: Mapping[str, Any], expected: Facts) -> bool:
-        """Whether the order stands as this very operation leaves it; an earlier state is not its doing."""
+        """Whether the record stands as this very operation leaves it; an earlier state is not its doing."""
         currency = cast("str", expected["currency"])
         letter = _mapping(found.get("orderStatus")).get("id")
         status = mapping.CLOSED if letter in mapping.CLOSED_LETTERS else mapping.OPEN
         total = mapping.amount_minor(found.get("total"), currency)
-        return (total, status) == (expected["amount_minor"], expected["status"])
+        return (total, status) == (expected["amount_minor"], expected.get("status", status))
 
 
 def connect(settings: ConnectionSettings, http: VendorHttp) -> NetSuite:
@@ -209,9 +242,10 @@ def connect(settings: ConnectionSettings, http: VendorHttp) -> NetSuite:
 
 
 def _lines(order: Order, *, closed: bool) -> _Save:
-    return _Save(
-        method="PATCH", record="salesOrder", replace="item", body=lambda: mapping.lines_body(order, closed=closed)
-    )
+    def body() -> dict[str, Any]:
+        return mapping.lines_body(order, closed=closed)
+
+    return _Save(method="PATCH", record="salesOrder", replace="item", body=body, dated=order.ordered_on)
 
 
 def _request(save: _Save, business_id: str) -> Request:

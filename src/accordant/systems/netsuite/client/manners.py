@@ -2,9 +2,14 @@
 
 Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_156570709583.html (errors, 2026.1)
 Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_162790605110.html (signed assertion)
+Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_N3539978.html (error codes)
+Source: Expensify/App, docs/articles/expensify-classic/connections/netsuite/Netsuite-Troubleshooting.md at ed8d4a81149b
+(NS0079: the sentence with which a date in a closed period is refused)
 """
 
+import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, cast
 
 from accordant.connector.auth import Auth, OAuth1, OAuth1Keys
@@ -20,6 +25,15 @@ _SIGNED = ("consumer_key", "consumer_secret", "token_id", "token_secret")
 _CERTIFIED = ("client_id", "certificate_id", "private_key_pem")
 _BUSY = frozenset({"RCRD_HAS_BEEN_CHANGED", "RCRD_LOCKED_BY_WF", "COLLISION"})
 _CROWDED = frozenset({"CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED"})
+
+_PERIOD_CLOSED = "CLOSED_TRAN_PRD"
+_SAYS_CLOSED = re.compile(
+    "not within the date range of your accounting period"
+    "|closed (accounting |posting )?period|period (is|has been) closed",
+    re.IGNORECASE,
+)
+"""What NetSuite says, under the code of any user's mistake, of a date that no open period holds."""
+_REOPEN = "let finance reopen the period (Setup > Accounting > Manage Accounting Periods) or name a day in an open one"
 
 
 def manners(settings: ConnectionSettings) -> Manners:
@@ -38,11 +52,17 @@ def explain(answer: Answer) -> AccordantError:
         return Busy(f"NetSuite says the record is being changed by somebody else: {message}")
     places = ("o:errorPath", "o:errorHeader", "o:errorQueryParam", "o:errorUrl")
     field = next((str(problem[place]) for place in places if problem.get(place)), "")
-    return Rejected(
-        f"NetSuite refused it: {message}",
-        code=f"netsuite.{vendor_code.lower()}",
-        detail={"vendor_code": vendor_code, "message": message, "field": field, "status": answer.status},
-    )
+    detail = {"vendor_code": vendor_code, "message": message, "field": field, "status": answer.status}
+    if vendor_code == _PERIOD_CLOSED or _SAYS_CLOSED.search(message):
+        return Rejected(f"NetSuite refused it: {message}", code="netsuite.closed_period", hint=_REOPEN, detail=detail)
+    return Rejected(f"NetSuite refused it: {message}", code=f"netsuite.{vendor_code.lower()}", detail=detail)
+
+
+def name_period(refusal: Rejected, dated: date | None) -> None:
+    """Say which month the books are closed for: their refusal names no period. Other refusals stay as they are."""
+    if refusal.code == "netsuite.closed_period" and dated is not None:
+        month = f"{dated:%Y-%m}"
+        refusal.detail |= {"closed_period": month, "cause": f"the books are closed for {month}"}
 
 
 def _auth(settings: ConnectionSettings) -> Auth:

@@ -22,8 +22,8 @@ from accordant.connector.sandbox import (
 from accordant.connector.sandbox.vendor import System
 from accordant.systems.netsuite.sandbox import ACCESS, answers, setup, suiteql, views
 from accordant.systems.netsuite.sandbox.access import Gate
-from accordant.systems.netsuite.sandbox.orders import checked_order
 from accordant.systems.netsuite.sandbox.records import Books, RecordType, amount_minor, currency_of, merged
+from accordant.systems.netsuite.sandbox.transactions import checked_transaction
 
 BASE_CONCURRENCY = 5
 """Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/subsect_1559222360.html"""
@@ -120,6 +120,8 @@ class NetSuite(Sandbox):
                 answers.error(400, "Use an external ID with the PUT method.", code="INVALID_REQUEST", url=call.path)
             )
         old = self.books.by_external_id(kind.table, external_id)
+        if old and old["recordType"] != kind.name:
+            raise answers.user_error("This record already exists.", "externalId")
         body = {**answers.decode(call.body), "externalId": external_id}
         return self._save(call, kind, old=old, body=body)
 
@@ -139,22 +141,22 @@ class NetSuite(Sandbox):
         record = merged(self.books, kind, old=old, body=body, replace=replace)
         record["id"] = old["id"] if old else self.books.next_id(kind.table)
         if kind.table == "transaction":
-            record = checked_order(self.books, record)
-            record.setdefault("tranId", f"SO{record['id']}")
+            record = checked_transaction(self.books, record)
+            record.setdefault("tranId", f"{kind.prefix}{record['id']}")
         change = self._change(kind, record, change="update" if old else "create")
         location = f"{_origin(call)}{views.RECORD_ROOT}/{kind.name}/{record['id']}"
         reply = Reply(204, headers={"Location": location})
         return Write(reply, (change,), apply=lambda: self.books.put(kind.table, record))
 
     def _change(self, kind: RecordType, record: Record, *, change: Any) -> Change:
-        is_order = kind.table == "transaction"
+        has_amount = kind.table == "transaction"
         return Change(
             kind=kind.kind,
             change=change,
             native_id=record["id"],
             business_id=record.get("externalId"),
-            amount_minor=amount_minor(self.books, record) if is_order else None,
-            currency=currency_of(self.books, record) if is_order else None,
+            amount_minor=amount_minor(self.books, record) if has_amount else None,
+            currency=currency_of(self.books, record) if has_amount else None,
             body=record,
         )
 
@@ -163,16 +165,16 @@ class NetSuite(Sandbox):
         named = call.params["id"]
         table = kind.table
         record = self.books.by_external_id(table, external_id) if external_id else self.books.get(table, named)
-        if record is None or (kind.table == "item" and record["recordType"] != kind.name):
+        if record is None or record["recordType"] != kind.name:
             raise answers.no_record(call.path)
         return kind, record
 
     def _in_use(self, table: str, record_id: str) -> bool:
         columns = {"customer": "entity", "subsidiary": "subsidiary", "currency": "currency"}
-        orders = self.books.tables["transaction"].values()
+        transactions = self.books.tables["transaction"].values()
         if table == "item":
-            return any(line["item"] == record_id for order in orders for line in order["item"])
-        return any(order.get(columns[table]) == record_id for order in orders)
+            return any(line["item"] == record_id for one in transactions for line in one["item"])
+        return any(one.get(columns[table]) == record_id for one in transactions)
 
 
 def _type(call: Call) -> RecordType:

@@ -9,5 +9,5 @@ def furnish(world: World) -> Record:
         "subsidiaries": [
             {"external_id": entity.code, "name": entity.code, "id": entity.erp_id} for entity in world.legal_entities
         ],
-        "items": [{"external_id": product.product_id, "name": product.name} for product in world.products],
+        "items": [{"external_id": one.product_id, "name": one.name} for one in (*world.products, *world.credit_items)],
     }

@@ -26,6 +26,12 @@ class RecordType(msgspec.Struct, frozen=True, kw_only=True):
     references: Mapping[str, str] = {}
     """Property → table it refers to."""
     sublists: tuple[str, ...] = ()
+    code: str = ""
+    """`type` of a transaction in SuiteQL."""
+    prefix: str = ""
+    """Before the number of a transaction."""
+    sign: int = 1
+    """-1: SuiteQL shows the total as a negative amount."""
 
 
 _CUSTOMER = RecordType(
@@ -43,6 +49,11 @@ _SALES_ORDER = RecordType(
     required={"entity": "Customer", "item": "Items"},
     references={"entity": "customer", "subsidiary": "subsidiary", "currency": "currency"},
     sublists=("item",),
+    code="SalesOrd",
+    prefix="SO",
+)
+_CREDIT_MEMO = msgspec.structs.replace(
+    _SALES_ORDER, name="creditMemo", kind="credit_memo", code="CustCred", prefix="CM", sign=-1
 )
 _ITEMS = tuple(
     RecordType(
@@ -57,7 +68,9 @@ _ITEMS = tuple(
 _SUBSIDIARY = RecordType(name="subsidiary", table="subsidiary", kind="subsidiary", required={"name": "Name"})
 _CURRENCY = RecordType(name="currency", table="currency", kind="currency", required={"symbol": "ISO Code"})
 
-TYPES: Mapping[str, RecordType] = {t.name: t for t in (_CUSTOMER, _SALES_ORDER, *_ITEMS, _SUBSIDIARY, _CURRENCY)}
+TYPES: Mapping[str, RecordType] = {
+    t.name: t for t in (_CUSTOMER, _SALES_ORDER, _CREDIT_MEMO, *_ITEMS, _SUBSIDIARY, _CURRENCY)
+}
 TITLES = {
     "customer": "companyName",
     "item": "itemId",
@@ -66,7 +79,14 @@ TITLES = {
     "transaction": "tranId",
 }
 """Table → property shown as `refName`."""
-FIRST_ID = {"customer": 1001, "transaction": 50_001, "item": 301, "subsidiary": 1, "currency": 1}
+FIRST_ID = {
+    "customer": 1001,
+    "transaction": 50_001,
+    "item": 301,
+    "subsidiary": 1,
+    "currency": 1,
+    "accountingperiod": 101,
+}
 
 
 class Books:
@@ -80,8 +100,6 @@ class Books:
         }
         self.tables: dict[str, LaggedStore] = {table: kit.store(table, indexes=indexes) for table in FIRST_ID}
         self._next_id = dict(FIRST_ID)
-        self.closed_periods: list[tuple[str, str]] = []
-        """First and last day, as `YYYY-MM-DD`."""
 
     def next_id(self, table: str) -> str:
         """The id that the next new record will get; `put` takes it."""
@@ -93,6 +111,11 @@ class Books:
 
     def get(self, table: str, record_id: str) -> Record | None:
         return self.tables[table].get(record_id)
+
+    def is_closed(self, day: str) -> bool:
+        """Whether a day, as `YYYY-MM-DD`, lies in a closed accounting period; a day in none is taken as open."""
+        periods = self.tables["accountingperiod"].values()
+        return any(p["closed"] and p["startDate"] <= day <= p["endDate"] for p in periods)
 
     def by_external_id(self, table: str, external_id: str) -> Record | None:
         found = self.tables[table].find_now("externalid", external_id)
@@ -150,7 +173,7 @@ def resolve(books: Books, table: str, *, reference: Any, field: str, path: str) 
 
 
 def amount_minor(books: Books, record: Record) -> int:
-    """The order's total in its currency's smallest unit; NetSuite rounds a line to its currency's decimals."""
+    """The transaction's total in its currency's smallest unit; NetSuite rounds a line to its currency's decimals."""
     return sum(line_minor(line, currency_of(books, record)) for line in record["item"])
 
 

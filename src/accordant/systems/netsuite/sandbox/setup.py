@@ -4,6 +4,8 @@ Loading a record again under the same external id changes it: that is how an ite
 later activated while orders come in.
 """
 
+from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -49,10 +51,12 @@ class Customer(_Row, frozen=True, kw_only=True):
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An accounting period; orders dated in a closed one are refused."""
+    """An accounting period; transactions dated in a closed one are refused."""
 
     starts_on: str
     ends_on: str
+    name: str = ""
+    """Without one, its first month as NetSuite writes it: `Mar 2026`."""
     closed: bool = True
 
 
@@ -96,13 +100,23 @@ def load(books: Books, gate: Gate, *, data: dict[str, Any]) -> int:
     for customer in setup.customers:
         _load_customer(books, customer)
     if setup.periods is not None:
-        books.closed_periods = [(p.starts_on, p.ends_on) for p in setup.periods if p.closed]
+        _replace_periods(books, setup.periods)
     for certificate in setup.certificates:
         gate.add_certificate(
             certificate.certificate_id, client_id=certificate.client_id, public_key=certificate.public_key
         )
     loaded = (setup.currencies, setup.subsidiaries, setup.items, setup.customers, setup.periods or ())
     return sum(map(len, loaded)) + len(setup.certificates)
+
+
+def _replace_periods(books: Books, periods: Iterable[Period]) -> None:
+    for old in books.tables["accountingperiod"].values():
+        books.tables["accountingperiod"].delete(old["id"])
+    for period in periods:
+        named = period.name or f"{date.fromisoformat(period.starts_on):%b %Y}"
+        row: Record = {"id": books.next_id("accountingperiod"), "recordType": "accountingPeriod", "periodName": named}
+        days = {"startDate": period.starts_on, "endDate": period.ends_on}
+        books.put("accountingperiod", {**row, **days, "closed": period.closed})
 
 
 def _load_customer(books: Books, customer: Customer) -> None:

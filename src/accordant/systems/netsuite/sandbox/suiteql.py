@@ -13,7 +13,7 @@ import msgspec
 
 from accordant.connector.sandbox import Record, Refused
 from accordant.systems.netsuite.sandbox.answers import error
-from accordant.systems.netsuite.sandbox.records import Books
+from accordant.systems.netsuite.sandbox.records import TYPES, Books
 
 _COLUMNS: dict[str, dict[str, str]] = {
     "customer": {
@@ -32,6 +32,9 @@ _COLUMNS: dict[str, dict[str, str]] = {
     },
     "subsidiary": {
         "id": "id", "externalid": "externalId", "name": "name", "isinactive": "isInactive", "country": "country",
+    },
+    "accountingperiod": {
+        "id": "id", "periodname": "periodName", "startdate": "startDate", "enddate": "endDate", "closed": "closed",
     },
     "currency": {"id": "id", "symbol": "symbol", "name": "name", "isinactive": "isInactive"},
 }  # fmt: skip
@@ -130,14 +133,16 @@ def _holds(table: str, row: Record, *, condition: Condition) -> bool:
 
 def _shown(table: str, row: Record, *, column: str) -> str | None:
     if column == "type":
-        return "SalesOrd"
+        return TYPES[row["recordType"]].code
     value = row.get(_COLUMNS[table][column])
+    if column == "status":
+        value = value or row.get("status")
     if value is None:
         return None
     if isinstance(value, bool):
         return "T" if value else "F"
     if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
+        return format(value.normalize() * TYPES[row["recordType"]].sign, "f")
     if column == "lastmodifieddate":
         return str(value)[:19].replace("T", " ")
     return str(value)

@@ -2,7 +2,6 @@
 
 from accordant.connector.sandbox import Record
 from accordant.systems.netsuite.sandbox.answers import as_object
-from accordant.systems.netsuite.sandbox.orders import CLOSED, STATUS_NAMES
 from accordant.systems.netsuite.sandbox.records import (
     TITLES,
     TYPES,
@@ -12,6 +11,7 @@ from accordant.systems.netsuite.sandbox.records import (
     currency_of,
     line_minor,
 )
+from accordant.systems.netsuite.sandbox.transactions import CLOSED, MEMO_STATUS_NAMES, STATUS_NAMES
 
 RECORD_ROOT = "/services/rest/record/v1"
 _TABLE_TYPES = {"customer": "customer", "subsidiary": "subsidiary", "currency": "currency"}
@@ -31,16 +31,23 @@ def shown(books: Books, kind: RecordType, *, record: Record, origin: str, expand
         elif name == "orderStatus":
             answer[name] = {"id": value, "refName": STATUS_NAMES[value]}
             answer["status"] = {"id": STATUS_NAMES[value], "refName": STATUS_NAMES[value]}
+        elif name == "status":
+            answer[name] = {"id": MEMO_STATUS_NAMES[value], "refName": MEMO_STATUS_NAMES[value]}
         else:
             answer[name] = value
     return answer
 
 
 def dump(books: Books) -> dict[str, list[Record]]:
-    """Customers and orders in canonical words, without native ids or times, each list sorted by its bytes."""
-    customers = [_canonical_customer(books, record) for record in books.tables["customer"].values()]
-    orders = [_canonical_order(books, record) for record in books.tables["transaction"].values()]
-    return {"customer": sorted(customers, key=_by_business_id), "order": sorted(orders, key=_by_business_id)}
+    """Everything of the business in canonical words, without native ids or times, each list sorted by its bytes."""
+    found: dict[str, list[Record]] = {
+        "customer": [_canonical_customer(books, record) for record in books.tables["customer"].values()],
+        "order": [],
+        "credit_memo": [],
+    }
+    for record in books.tables["transaction"].values():
+        found[TYPES[record["recordType"]].kind].append(_canonical_transaction(books, record))
+    return {kind: sorted(records, key=_by_business_id) for kind, records in found.items()}
 
 
 def _by_business_id(record: Record) -> str:
@@ -61,7 +68,7 @@ def _canonical_customer(books: Books, record: Record) -> Record:
     }
 
 
-def _canonical_order(books: Books, record: Record) -> Record:
+def _canonical_transaction(books: Books, record: Record) -> Record:
     currency = currency_of(books, record)
     lines = [
         {
@@ -78,9 +85,15 @@ def _canonical_order(books: Books, record: Record) -> Record:
         "currency": currency,
         "amount_minor": amount_minor(books, record),
         "lines": lines,
+        "date": record["tranDate"],
+        **(_of_order(record) if record["recordType"] == "salesOrder" else {"memo": record.get("memo")}),
+    }
+
+
+def _of_order(record: Record) -> Record:
+    return {
         "opportunity": record.get("otherRefNum"),
         "subscription": record.get("memo"),
-        "date": record["tranDate"],
         "status": "closed" if record["orderStatus"] == CLOSED else "open",
     }
 

@@ -1,31 +1,30 @@
-"""Opens customers and keeps subscriptions in Stripe Billing, each effect once.
+"""Opens customers and keeps subscriptions in Stripe Billing, each effect once; credits are in `credits`.
 
 Source: https://docs.stripe.com/api/customers, /subscriptions, /idempotent_requests, /pagination, /search; API version
 2026-10-28.endive. Writes are safe by idempotency key for 24 hours; past that, records are found by our ids in their
 metadata on the list endpoints, which show a write at once, while search may lag.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from datetime import date
 from typing import cast
 
+from accordant.canonical.credit import Exposure, ServiceCredit
 from accordant.canonical.customer import Customer
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
 from accordant.canonical.subscription import Subscription, SubscriptionChange
 from accordant.connector.capabilities import ConnectionSettings
-from accordant.connector.exchange import form_body
-from accordant.connector.http import Answer, Request, VendorHttp, segment
-from accordant.kernel.errors import Misconfigured, Unavailable
+from accordant.connector.http import Request, VendorHttp, segment
+from accordant.kernel.errors import Misconfigured
 from accordant.kernel.priority import Priority
 from accordant.systems.stripe import mapping
-from accordant.systems.stripe.client.answers import Record, applied, explain, metadata, server_error, the_record
+from accordant.systems.stripe.client.answers import Record, applied, explain, metadata, the_record
+from accordant.systems.stripe.client.calls import KEY_LIFE_S, Calls
+from accordant.systems.stripe.client.credits import Credits
 from accordant.systems.stripe.client.readback import ReadBack
 
-KEY_LIFE_S = 86_400.0
 SEARCH_WORST_LAG_S = 7_200
 """Search may be an hour behind during outages; twice that is read from the list endpoint instead."""
-PAGE = 100
-REPEATED_PAGES_MAX = 5
-FORM = "application/x-www-form-urlencoded"
 
 
 class StripeBilling:
@@ -40,12 +39,14 @@ class StripeBilling:
             message = "Stripe sends invoices only to customers with an e-mail address; set the option `invoice_email`"
             raise Misconfigured(f"connection {self._name}: {message}, such as ar+{{customer_id}}@example.com")
         self._read_back = ReadBack(http)
+        self._calls = Calls(http)
+        self._credits = Credits(settings.name, self._calls)
 
     def open_customer(self, customer: Customer) -> Operation:
         form = mapping.customer_form(customer, email=self._email.replace("{customer_id}", customer.customer_id))
 
         async def send(attempt: Attempt) -> Applied:
-            answer = await self._post("/v1/customers", form, attempt=attempt)
+            answer = await self._calls.post("/v1/customers", form, attempt=attempt)
             return applied(answer, "customer", customer.customer_id)
 
         async def look_up(attempt: Attempt) -> Applied | None:
@@ -76,12 +77,12 @@ class StripeBilling:
         ]
 
         async def send(attempt: Attempt) -> Applied:
-            answer = await self._post("/v1/subscriptions", form, attempt=attempt)
+            answer = await self._calls.post("/v1/subscriptions", form, attempt=attempt)
             return applied(answer, "subscription", subscription.subscription_id)
 
         async def look_up(attempt: Attempt) -> Applied | None:
             query = (("customer", account.native_id), ("status", "all"))
-            async for record, answer in self._list("/v1/subscriptions", query, attempt.priority):
+            async for record, answer in self._calls.listing("/v1/subscriptions", query, priority=attempt.priority):
                 if metadata(record).get("subscription_id") == subscription.subscription_id:
                     return applied(answer, "subscription", subscription.subscription_id, record)
             return None
@@ -140,6 +141,16 @@ class StripeBilling:
             expected=expected,
         )
 
+    def grant_credit(self, credit: ServiceCredit, *, account: Receipt) -> Operation:
+        return self._credits.grant(credit, account=account)
+
+    def counter_credit(self, credit: ServiceCredit, *, account: Receipt) -> Operation:
+        return self._credits.counter(credit, account=account)
+
+    async def exposure(self, account: Receipt, *, currency: str, on: date, since: date) -> Exposure:
+        """See `credits`: only what is in `currency` counts."""
+        return await self._credits.exposure(account, currency=currency, on=on, since=since)
+
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         """What Stripe holds now, by native id; see `readback`."""
         return await self._read_back.facts(kind, [ref.native_id for ref in refs])
@@ -152,7 +163,7 @@ class StripeBilling:
         async def send(attempt: Attempt) -> Applied:
             item_id = existing.facts.get("billing_item") or await self._item_of(path, attempt.priority)
             form = [("items[0][id]", item_id), ("proration_behavior", "none"), *mapping.terms_form(terms)]
-            return applied(await self._post(path, form, attempt=attempt), "subscription", terms.subscription_id)
+            return applied(await self._calls.post(path, form, attempt=attempt), "subscription", terms.subscription_id)
 
         async def look_up(attempt: Attempt) -> Applied | None:
             request = Request("GET", path, (("expand[]", "customer"),), accept=frozenset({404}))
@@ -175,23 +186,6 @@ class StripeBilling:
             key_life_s=KEY_LIFE_S,
         )
 
-    async def _post(self, path: str, form: mapping.Fields, *, attempt: Attempt) -> Answer:
-        """Send a form under the attempt's key.
-
-        Raises:
-            Unknown: also when Stripe repeats a 5xx that it saved under the key: sending again cannot help, `look_up`
-                can (`detail["replayed"]` is true, code `vendor.replayed_failure`).
-        """
-        headers = {"Idempotency-Key": attempt.key}
-        body = form_body(form)
-        request = Request(
-            "POST", path, headers=headers, body=body, content_type=FORM, accept=frozenset({500, 502, 503, 504})
-        )
-        answer = await self._http.write(request, attempt=attempt)
-        if answer.status >= 500:
-            raise server_error(answer)
-        return answer
-
     async def _item_of(self, path: str, priority: Priority) -> str:
         """The id of a subscription's first item, where the receipt does not know it."""
         record = the_record(await self._http.read(Request("GET", path), priority=priority))
@@ -204,7 +198,7 @@ class StripeBilling:
         than two hours old, are left to the search. Where search is not offered (404 or 400, India), all are listed.
         """
         horizon_s: int | None = None
-        async for record, answer in self._list("/v1/customers", (), priority):
+        async for record, answer in self._calls.listing("/v1/customers", (), priority=priority):
             if metadata(record).get("customer_id") == customer_id:
                 return applied(answer, "customer", customer_id, record)
             created_s = int(record["created"])
@@ -220,30 +214,10 @@ class StripeBilling:
             found = cast(list[Record], the_record(answer)["data"])
             hits = (record for record in found if metadata(record).get("customer_id") == customer_id)
             return next((applied(answer, "customer", customer_id, record) for record in hits), None)
-        async for record, page in self._list("/v1/customers", (), priority):
+        async for record, page in self._calls.listing("/v1/customers", (), priority=priority):
             if metadata(record).get("customer_id") == customer_id:
                 return applied(page, "customer", customer_id, record)
         return None
-
-    async def _list(
-        self, path: str, query: tuple[tuple[str, str], ...], priority: Priority, /
-    ) -> AsyncIterator[tuple[Record, Answer]]:
-        """All records of a listing with the page they came on, newest first."""
-        cursor: str | None = None
-        repeated = 0
-        while True:
-            paging = (("limit", str(PAGE)), *((("starting_after", cursor),) if cursor else ()))
-            answer = await self._http.read(Request("GET", path, (*query, *paging)), priority=priority)
-            page = the_record(answer)
-            records = cast(list[Record], page["data"])
-            for record in records:
-                yield record, answer
-            if not page["has_more"] or not records:
-                return
-            repeated = repeated + 1 if records[-1]["id"] == cursor else 0
-            if repeated > REPEATED_PAGES_MAX:
-                raise Unavailable(f"{path} repeats the page after {cursor}; the listing does not end")
-            cursor = str(records[-1]["id"])
 
 
 def _quoted(value: str) -> str:

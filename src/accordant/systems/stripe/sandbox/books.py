@@ -26,6 +26,9 @@ RETRIES = RetryPolicy(
 )
 """Nine retries within three days, further and further apart."""
 
+_ENTRY_KINDS = {"credit": "credit_id", "credit_counter": "countered_credit_id"}
+"""Kinds of entries of a balance that the platform makes, and the metadata that names each."""
+
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """One event that a write causes."""
@@ -43,6 +46,12 @@ class Books:
         self.customers = self._shelf("customer", "customers")
         self.subscriptions = self._shelf("subscription", "subscriptions", group_of=lambda record: record["customer"])
         self.invoices = self._shelf("invoice", "invoices", group_of=lambda record: record["customer"])
+        self.entries = self._shelf(
+            "customer_balance_transaction",
+            "customers",
+            searchable=False,
+            group_of=lambda record: record["customer"],
+        )
         self.products = self._shelf("product", "products")
         self.prices = self._shelf("price", "prices")
         self.events = self._shelf("event", "events", searchable=False)
@@ -58,6 +67,15 @@ class Books:
 
     def new_id(self, prefix: str) -> str:
         return new_id(prefix, self.kit.rng)
+
+    def balance(self, customer: str, currency: str) -> int:
+        """What entries in this currency add up to; negative is the customer's credit."""
+        entries = (one for one in reversed(self.entries.group(customer)) if one["currency"] == currency)
+        return next((int(one["ending_balance"]) for one in entries), 0)
+
+    def first_currency(self, customer: str) -> str | None:
+        """The currency in which the customer was billed first."""
+        return next((str(one["currency"]) for one in self.invoices.group(customer)), None)
 
     def tell(self, call: Call, told: Iterable[Told]) -> None:
         """Keep the events and send them to every endpoint that wants them."""
@@ -137,16 +155,35 @@ def subscription_change(change: Any, record: Record) -> Change:
     )
 
 
-def invoice_change(invoice: Record, subscription: Record) -> Change:
+def invoice_change(change: Any, invoice: Record) -> Change:
     money = from_stripe(int(invoice["total"]), invoice["currency"])
     return Change(
         kind="invoice",
-        change="create",
+        change=change,
         native_id=invoice["id"],
-        business_id=subscription["metadata"].get("subscription_id"),
+        business_id=_billed_for(invoice),
         amount_minor=money.amount_minor,
         currency=money.currency,
         body=invoice,
+    )
+
+
+def entry_change(entry: Record) -> Change:
+    """Without the balance that it ended in: two equal entries look equal, whatever went before them.
+
+    The amount is positive where the customer was given something. The native id names the customer as well, without
+    whom an entry has no address.
+    """
+    kind, name = _entry_kind(entry)
+    money = from_stripe(-int(entry["amount"]), entry["currency"])
+    return Change(
+        kind=kind,
+        change="create",
+        native_id=f"{entry['customer']}/{entry['id']}",
+        business_id=entry["metadata"].get(name),
+        amount_minor=money.amount_minor,
+        currency=money.currency,
+        body={field: value for field, value in entry.items() if field != "ending_balance"},
     )
 
 
@@ -160,13 +197,42 @@ def canonical_dump(books: Books) -> dict[str, list[Record]]:
     names = {record["id"]: record["metadata"].get("customer_id", "") for record in books.customers.values()}
     customers = [_customer_line(record) for record in books.customers.values()]
     subscriptions = [_subscription_line(record, names) for record in books.subscriptions.values()]
-    invoices: list[Record] = []
-    for record in books.invoices.values():
-        money = from_stripe(int(record["total"]), record["currency"])
-        owner = record["parent"]["subscription_details"]["metadata"].get("subscription_id", "")
-        amounts = {"amount_minor": money.amount_minor, "currency": money.currency}
-        invoices.append({"business_id": owner, "customer": names.get(record["customer"], ""), **amounts})
-    return {"customer": _sorted(customers), "invoice": _sorted(invoices), "subscription": _sorted(subscriptions)}
+    entries: dict[str, list[Record]] = {kind: [] for kind in _ENTRY_KINDS}
+    for record in books.entries.values():
+        kind, name = _entry_kind(record)
+        if name in record["metadata"]:
+            entries[kind].append(_entry_line(record, name, customer=names.get(record["customer"], "")))
+    return {
+        **{kind: _sorted(lines) for kind, lines in entries.items()},
+        "customer": _sorted(customers),
+        "invoice": _sorted([_invoice_line(record, names) for record in books.invoices.values()]),
+        "subscription": _sorted(subscriptions),
+    }
+
+
+def _billed_for(invoice: Record) -> str | None:
+    """Our id of the subscription whose invoice it is; a one-off invoice has none."""
+    parent: Record | None = invoice["parent"]
+    return parent["subscription_details"]["metadata"].get("subscription_id") if parent else None
+
+
+def _entry_kind(entry: Record) -> tuple[str, str]:
+    """What an entry is to us, and which of its metadata names it; one made by hand is a credit without a name."""
+    known = ((kind, name) for kind, name in _ENTRY_KINDS.items() if name in entry["metadata"])
+    return next(known, ("credit", _ENTRY_KINDS["credit"]))
+
+
+def _entry_line(entry: Record, name: str, /, customer: str) -> Record:
+    change, metadata = entry_change(entry), entry["metadata"]
+    amounts = {"amount_minor": change.amount_minor, "currency": change.currency}
+    said = {field: metadata.get(field) for field in ("case_id", "reason")}
+    return {"business_id": metadata[name], "customer": customer, **amounts, **said}
+
+
+def _invoice_line(record: Record, names: dict[str, str]) -> Record:
+    money = from_stripe(int(record["total"]), record["currency"])
+    amounts = {"amount_minor": money.amount_minor, "currency": money.currency}
+    return {"business_id": _billed_for(record) or "", "customer": names.get(record["customer"], ""), **amounts}
 
 
 def _customer_line(record: Record) -> Record:

@@ -132,10 +132,7 @@ class Catalog:
 
 def price_amounts(params: Params, *, within: str) -> Record:
     """Currency, product, unit amount and recurrence of a price or of inline `price_data`."""
-    currency = required(params, "currency", within=within).lower()
-    path = f"{within}[currency]" if within else "currency"
-    if len(currency) != 3 or not currency.isascii() or not currency.isalpha():
-        raise invalid(f"Invalid currency: {currency[:20]}.", param=path)
+    currency = currency_of(params, within=within)
     amount_path = f"{within}[unit_amount]" if within else "unit_amount"
     unit_amount = whole(required(params, "unit_amount", within=within), param=amount_path)
     if unit_amount < 0:
@@ -149,6 +146,14 @@ def price_amounts(params: Params, *, within: str) -> Record:
         recurring |= {"trial_period_days": None, "usage_type": "licensed"}
     product = required(params, "product", within=within)
     return {"currency": currency, "product": product, "unit_amount": unit_amount, "recurring": recurring}
+
+
+def currency_of(params: Params, *, within: str) -> str:
+    currency = required(params, "currency", within=within).lower()
+    path = f"{within}[currency]" if within else "currency"
+    if len(currency) != 3 or not currency.isascii() or not currency.isalpha():
+        raise invalid(f"Invalid currency: {currency[:20]}.", param=path)
+    return currency
 
 
 def endpoint_shape(books: Books, *, url: str) -> Record:

@@ -29,12 +29,15 @@ from accordant.connector.sandbox.faults import FaultKind
 from accordant.systems.stripe.sandbox import SECRET_KEY, reads
 from accordant.systems.stripe.sandbox.books import REQUEST_ID, Books, canonical_dump
 from accordant.systems.stripe.sandbox.catalog import Catalog, endpoint_shape
+from accordant.systems.stripe.sandbox.credits import Credits
+from accordant.systems.stripe.sandbox.invoices import Invoices, load_invoice
 from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, product_shape
 from accordant.systems.stripe.sandbox.subscriptions import Subscriptions
 from accordant.systems.stripe.sandbox.wire import Invalid, Params, error_reply, typed_error, unfold
 
 KEY_LIFE_S = 86_400.0
 KEY_CHARS_MAX = 255
+ENTRIES = "/v1/customers/{id}/balance_transactions"
 _VERSION = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}(\.[a-z]+)?", re.ASCII)
 
 Handler = Callable[[Call, Params], Reply | Write]
@@ -55,9 +58,13 @@ class StripeSandbox(Sandbox):
 
     def routes(self) -> Iterable[Route]:
         catalog, subscriptions = Catalog(self.books), Subscriptions(self.books)
+        entries, invoices = Credits(self.books), Invoices(self.books)
         writes: tuple[tuple[str, str, str, Handler], ...] = (
             ("POST", "/v1/customers", "customer.create", catalog.create_customer),
             ("POST", "/v1/customers/{id}", "customer.update", catalog.update_customer),
+            ("POST", ENTRIES, "customer_balance_transaction.create", entries.create),
+            ("POST", "/v1/invoices/{id}/finalize", "invoice.finalize", invoices.finalize),
+            ("POST", "/v1/invoices/{id}/pay", "invoice.pay", invoices.pay),
             ("POST", "/v1/products", "product.create", catalog.create_product),
             ("POST", "/v1/products/{id}", "product.update", catalog.update_product),
             ("POST", "/v1/prices", "price.create", catalog.create_price),
@@ -127,7 +134,10 @@ class StripeSandbox(Sandbox):
         return canonical_dump(self.books)
 
     def load(self, data: Mapping[str, Any]) -> int:
-        """`{"products": [{"id", "name"}], "webhook_endpoints": [{"url", "secret", "enabled_events"?}]}`."""
+        """`{"products": [{"id", "name"}], "webhook_endpoints": [{"url", "secret", "enabled_events"?}], "invoices": …}`.
+
+        Invoices are those of `load_invoice`; their customers are there already.
+        """
         for given in data.get("products", ()):
             shape = product_shape(str(given["id"]), created=self.books.now_s(), name=str(given["name"]))
             self.books.products.put({**shape, **given})
@@ -135,7 +145,9 @@ class StripeSandbox(Sandbox):
             record = endpoint_shape(self.books, url=str(given["url"]))
             self.books.secrets[record["id"]] = str(given["secret"])
             self.books.endpoints.put({**record, "enabled_events": list(given.get("enabled_events", ["*"]))})
-        return len(data.get("products", ())) + len(data.get("webhook_endpoints", ()))
+        for given in data.get("invoices", ()):
+            load_invoice(self.books, given)
+        return sum(len(data.get(kind, ())) for kind in ("products", "webhook_endpoints", "invoices"))
 
     def _reading(self, handler: Handler) -> Callable[[Call], Any]:
         async def answer(call: Call) -> Reply | Write:

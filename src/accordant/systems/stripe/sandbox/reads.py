@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from accordant.connector.sandbox import Call, Record, Reply
 from accordant.systems.stripe.sandbox.books import Books
+from accordant.systems.stripe.sandbox.credits import Credits
 from accordant.systems.stripe.sandbox.shelf import PAGING, Keep, ListSpec, Shelf
 from accordant.systems.stripe.sandbox.subscriptions import Subscriptions
 from accordant.systems.stripe.sandbox.wire import Params, invalid, one_of, only, required, rows
@@ -47,6 +48,9 @@ def routes(books: Books, subscriptions: Subscriptions) -> Iterator[tuple[str, st
             yield f"{shelf.url}/search", f"{word}.search", _search(shelf)
         yield shelf.url, f"{word}.list", _subscriptions(shelf) if word == "subscription" else _list(shelf)
         yield f"{shelf.url}/{{id}}", f"{word}.get", _one(shelf)
+    entries = Credits(books)
+    yield "/v1/customers/{id}/balance_transactions", "customer_balance_transaction.list", entries.listed
+    yield "/v1/customers/{id}/balance_transactions/{entry}", "customer_balance_transaction.get", entries.one
     yield "/v1/subscription_items", "subscription_item.list", subscriptions.items
     yield "/v1/subscription_items/{id}", "subscription_item.get", subscriptions.item
 
@@ -116,11 +120,16 @@ def _keep(wanted: Mapping[str, Any], params: Params) -> Keep:
     def keep(record: Record) -> bool:
         if types is not None and record["type"] not in types:
             return False
-        if owner is not None and record["parent"]["subscription_details"]["subscription"] != owner:
+        if owner is not None and _subscription_of(record) != owner:
             return False
         return all(_plain(record.get(name)) == value for name, value in wanted.items())
 
     return keep
+
+
+def _subscription_of(invoice: Record) -> object:
+    parent: Record | None = invoice["parent"]
+    return parent["subscription_details"]["subscription"] if parent else None
 
 
 def _plain(value: object) -> object:

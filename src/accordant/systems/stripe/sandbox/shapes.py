@@ -180,31 +180,6 @@ _SUBSCRIPTION: Record = {
     "status": "active",
     "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
 }
-_INVOICE: Record = {
-    "object": "invoice",
-    **dict.fromkeys(
-        (
-            *("amount_overpaid", "amount_paid", "amount_shipping", "attempt_count", "starting_balance"),
-            *("post_payment_credit_notes_amount", "pre_payment_credit_notes_amount"),
-        ),
-        0,
-    ),
-    "attempted": False,
-    "auto_advance": True,
-    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None, "provider": None, "status": None},
-    "billing_reason": "subscription_create",
-    "default_tax_rates": [],
-    "discounts": [],
-    "livemode": False,
-    "metadata": {},
-    "number": None,
-    "issuer": {"type": "self"},
-    "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
-    "status_transitions": {"finalized_at": None, "marked_uncollectible_at": None, "paid_at": None, "voided_at": None},
-    "test_clock": None,
-    "total_taxes": [],
-    "total_discount_amounts": [],
-}
 
 
 def subscription_shape(record_id: str, *, created: int, customer: str, currency: str) -> Record:
@@ -217,35 +192,6 @@ def subscription_shape(record_id: str, *, created: int, customer: str, currency:
         "customer": customer,
         "items": items_list(record_id, []),
         "start_date": created,
-    }
-
-
-def invoice_shape(record_id: str, *, subscription: Record, customer: Record, lines: list[Record]) -> Record:
-    """The first invoice: finalized at once when it is charged automatically, a draft for an hour when it is sent.
-
-    Source: https://docs.stripe.com/billing/invoices/subscription#sub-invoice-lifecycle
-    """
-    total = sum(int(line["amount"]) for line in lines)
-    created = subscription["created"]
-    sent = subscription["collection_method"] == "send_invoice"
-    parent = {"subscription": subscription["id"], "metadata": subscription["metadata"]}
-    url = f"/v1/invoices/{record_id}/lines"
-    return {
-        **_INVOICE,
-        "id": record_id,
-        **dict.fromkeys(("amount_due", "amount_remaining", "subtotal", "total"), total),
-        "automatically_finalizes_at": created + 3600 if sent else None,
-        "collection_method": subscription["collection_method"],
-        **dict.fromkeys(("created", "period_start", "period_end"), created),
-        "currency": subscription["currency"],
-        "customer": customer["id"],
-        "customer_address": customer["address"],
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "due_date": created + 86_400 * int(subscription["days_until_due"] or 0) if sent else None,
-        "lines": {"object": "list", "data": lines, "has_more": False, "url": url},
-        "parent": {"type": "subscription_details", "subscription_details": parent, "quote_details": None},
-        "status": "draft" if sent else "open",
     }
 
 
@@ -271,7 +217,7 @@ def _before_basil(value: Any) -> Any:
             shown["current_period_end"] = first["current_period_end"]
         case "invoice":
             parent = shown.pop("parent")
-            shown["subscription"] = parent["subscription_details"]["subscription"]
+            shown["subscription"] = parent["subscription_details"]["subscription"] if parent else None
             shown |= {"paid": shown["status"] == "paid", "paid_out_of_band": False, "total_tax_amounts": []}
         case "product":
             shown["features"] = shown.get("marketing_features", [])

@@ -10,8 +10,8 @@ import msgspec
 from accordant.connector.sandbox import Call, Change, Record, Refused, Reply, Write
 from accordant.systems.stripe.sandbox.books import Books, Told, invoice_change, subscription_change
 from accordant.systems.stripe.sandbox.catalog import price_amounts
+from accordant.systems.stripe.sandbox.invoices import NO_PAYMENT, invoice_shape
 from accordant.systems.stripe.sandbox.shapes import (
-    invoice_shape,
     item_shape,
     items_list,
     period_end,
@@ -47,7 +47,6 @@ _COLLECTION = ("charge_automatically", "send_invoice")
 NO_EMAIL = (
     "Missing email. In order to create invoices that are sent to the customer, the customer must have a valid email."
 )
-NO_PAYMENT = "This customer has no attached payment source or default payment method."
 
 
 class Drafted(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +89,7 @@ class Subscriptions:
         invoice = self._first_invoice(record, customer)
         record["latest_invoice"] = invoice["id"]
         told = [Told(type="customer.subscription.created", record=record), Told(type="invoice.created", record=invoice)]
-        changes = (subscription_change("create", record), invoice_change(invoice, record))
+        changes = (subscription_change("create", record), invoice_change("create", invoice))
         return self._write(call, Done(record=record, drafted=drafted, changes=changes, told=told, invoice=invoice))
 
     def update(self, call: Call, params: Params) -> Write:

@@ -68,14 +68,15 @@ class Herald:
         wanting = [webhook for webhook in self._webhooks if webhook.wants(event_type)]
         if not wanting:
             return
-        rng = self._kit.rng
+        rng, now = self._kit.rng, self._kit.clock.now()
+        about_ticket = topic.startswith("ticket.")
         body = msgspec.json.encode(
             {
                 "type": event_type,
                 "account_id": ACCOUNT_ID,
                 "id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
-                "time": stamp(self._kit.clock.now()),
-                "zendesk_event_version": "2022-11-06" if topic.startswith("ticket.") else "2022-06-20",
+                "time": f"{now:%Y-%m-%dT%H:%M:%S.%f}000Z" if about_ticket else stamp(now),
+                "zendesk_event_version": "2022-11-06" if about_ticket else "2022-06-20",
                 "subject": subject,
                 "detail": detail,
                 "event": event,

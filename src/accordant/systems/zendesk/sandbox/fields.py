@@ -4,14 +4,16 @@ Source: https://developer.zendesk.com/api-reference/ticketing/organizations/orga
 date's value is from the examples of the organizations page.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from accordant.connector.sandbox import Call, Record, Reply, Route
-from accordant.systems.zendesk.mapping import FIELDS, Field
+from accordant.systems.zendesk.mapping.nouns import FIELDS, Field
 from accordant.systems.zendesk.sandbox import answers
 
+_DECIMAL = re.compile(r"-?\d{1,18}(\.\d{1,8})?", re.ASCII)
 _FIRST_ID = 4_398_096_842_000
 
 
@@ -43,20 +45,27 @@ class Fields:
     def stored(self, given: Mapping[str, Any]) -> Record:
         """The values as they are kept; keys that the account does not have are passed over."""
         return {
-            key: _stored(key, value, field=self._fields[key]) for key, value in given.items() if key in self._fields
+            key: stored_value(key, value, field=self._fields[key])
+            for key, value in given.items()
+            if key in self._fields
         }
 
     def add(self, key: str, field: Field) -> None:
         self._fields[key] = field
 
 
-def _stored(key: str, value: Any, *, field: Field) -> Any:
+def stored_value(key: str, value: Any, *, field: Field) -> Any:
+    """The value as a field of its type keeps it; what is empty is null."""
     if value is None or value == "":
         return None
     if field.type == "integer":
         if isinstance(value, bool) or not str(value).lstrip("-").isdecimal():
             raise answers.invalid(key, "InvalidValue", text=f"{field.title}: {value} is not a whole number")
         return int(value)
+    if field.type == "decimal":
+        if isinstance(value, bool) or not _DECIMAL.fullmatch(str(value)):
+            raise answers.invalid(key, "InvalidValue", text=f"{field.title}: {value} is not a decimal number")
+        return str(value)
     if field.type == "date":
         try:
             day = datetime.fromisoformat(value).date()

@@ -5,7 +5,6 @@ https://developer.zendesk.com/api-reference/introduction/security-and-auth/ (API
 https://developer.zendesk.com/api-reference/introduction/rate-limits (plans, update limit, headers)
 """
 
-import base64
 import hmac
 import shlex
 from collections.abc import Iterable, Mapping
@@ -15,13 +14,14 @@ import msgspec
 
 from accordant.connector.sandbox import Call, Kit, Limit, Problem, Record, Reply, Route, Sandbox
 from accordant.connector.sandbox.vendor import System
-from accordant.systems.zendesk.mapping import Field, customer_facts, entitlement_facts
-from accordant.systems.zendesk.sandbox import API_TOKEN, EMAIL, OAUTH_TOKEN, answers
+from accordant.systems.zendesk.mapping.nouns import Field, customer_facts, entitlement_facts
+from accordant.systems.zendesk.sandbox import EMAIL, OAUTH_TOKEN, answers
 from accordant.systems.zendesk.sandbox.events import Herald, Webhook
 from accordant.systems.zendesk.sandbox.fields import Fields
 from accordant.systems.zendesk.sandbox.jobs import Jobs
 from accordant.systems.zendesk.sandbox.organizations import Organizations, folded
-from accordant.systems.zendesk.sandbox.tickets import Tickets
+from accordant.systems.zendesk.sandbox.ticket_fields import TicketFields
+from accordant.systems.zendesk.sandbox.tickets import Account, Tickets
 from accordant.systems.zendesk.sandbox.users import Users
 
 PLANS: Mapping[str, int] = {
@@ -43,18 +43,19 @@ class ZendeskSandbox(Sandbox):
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self._calls_per_minute = PLANS[kit.settings.get("plan", "enterprise")]
-        self._basic = base64.b64encode(f"{EMAIL}/token:{API_TOKEN}".encode())
         self._oauth_tokens = {OAUTH_TOKEN.encode()}
         self.herald = Herald(kit)
         self.fields = Fields()
         self.jobs = Jobs(kit, lambda write, operation: self.commit(write, operation=operation, key=None))
         self.organizations = Organizations(kit, self.herald, fields=self.fields, jobs=self.jobs)
         self.users = Users(kit, EMAIL)
-        self.tickets = Tickets(kit, self.herald, organizations=self.organizations, users=self.users, jobs=self.jobs)
+        self.ticket_fields = TicketFields()
+        account = Account(organizations=self.organizations, users=self.users, fields=self.ticket_fields)
+        self.tickets = Tickets(kit, self.herald, account=account, jobs=self.jobs)
 
     def routes(self) -> Iterable[Route]:
         """Every path is answered with and without `.json` at its end."""
-        parts = (self.organizations, self.tickets, self.users, self.fields, self.jobs)
+        parts = (self.organizations, self.tickets, self.users, self.fields, self.ticket_fields, self.jobs)
         found = [route for part in parts for route in part.routes()]
         for route in [*found, Route("GET", "/api/v2/search", "search", self.search)]:
             yield route
@@ -62,9 +63,9 @@ class ZendeskSandbox(Sandbox):
 
     def authenticate(self, call: Call) -> Problem | None:
         scheme, _, value = call.headers.get("Authorization", "").partition(" ")
-        sent = value.strip().encode("utf-8", "surrogateescape")
-        if scheme.casefold() == "basic" and hmac.compare_digest(sent, self._basic):
+        if scheme.casefold() == "basic" and self.users.signed_in(value.strip()) is not None:
             return None
+        sent = value.strip().encode("utf-8", "surrogateescape")
         if scheme.casefold() != "bearer":
             return Problem("unauthenticated", 401)
         known = any(hmac.compare_digest(sent, token) for token in self._oauth_tokens)
@@ -116,11 +117,13 @@ class ZendeskSandbox(Sandbox):
         self._oauth_tokens.clear()
 
     def load(self, data: Mapping[str, Any]) -> int:
-        """`webhooks`, `organization_fields`, `users`, `organizations` and `tickets`, each a list of vendor records."""
+        """`webhooks`, `organization_fields`, `ticket_fields`, `users`, `organizations`, `tickets`: vendor records."""
         for webhook in data.get("webhooks", ()):
             self.herald.register(msgspec.convert(webhook, Webhook))
         for field in data.get("organization_fields", ()):
             self.fields.add(field["key"], Field(field["title"], field["type"]))
+        for field in data.get("ticket_fields", ()):
+            self.ticket_fields.add(field)
         for user in data.get("users", ()):
             self.users.seed(user)
         for organization in data.get("organizations", ()):
@@ -140,11 +143,15 @@ class ZendeskSandbox(Sandbox):
             if entitlement is not None:
                 entitlements.append({"business_id": business_id, **entitlement})
         tickets: list[Record] = []
+        cases: list[Record] = []
         for row in self.tickets.store.values():
             ticket = {"business_id": row["external_id"] or "", "subject": row["subject"], "status": row["status"]}
             customer_id = self.organizations.external_id(row["organization_id"])
             tickets.append({**ticket, "priority": row["priority"], "customer_id": customer_id})
-        records = {"customer": customers, "entitlement": entitlements, "ticket": tickets}
+            case = self.ticket_fields.case(row)
+            if case is not None:
+                cases.append({"business_id": str(row["id"]), **case})
+        records = {"customer": customers, "entitlement": entitlements, "ticket": tickets, "case": cases}
         return {kind: sorted(rows, key=_order) for kind, rows in records.items()}
 
 

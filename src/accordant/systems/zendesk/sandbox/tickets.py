@@ -3,7 +3,10 @@
 Zendesk Support API v2. Sources:
 https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/ (create, update, safe_update)
 https://developer.zendesk.com/api-reference/ticketing/introduction/#idempotency (key, x-idempotency-lookup)
+https://github.com/Speedygeek/ZendeskApi_v2/issues/59 (a closed ticket takes nothing more)
 """
+
+import msgspec
 
 from accordant.connector.sandbox import (
     Call,
@@ -21,28 +24,37 @@ from accordant.connector.sandbox import (
 )
 from accordant.connector.sandbox.exchange import ChangeKind
 from accordant.systems.zendesk.sandbox import answers
-from accordant.systems.zendesk.sandbox.events import Herald, change, stamp
+from accordant.systems.zendesk.sandbox.events import Herald, stamp
 from accordant.systems.zendesk.sandbox.jobs import Jobs
 from accordant.systems.zendesk.sandbox.organizations import Organizations
+from accordant.systems.zendesk.sandbox.ticket_events import Saying, changes, commented, tell
+from accordant.systems.zendesk.sandbox.ticket_fields import TicketFields
 from accordant.systems.zendesk.sandbox.users import Users
 
 KEY_LIFE_S = 7200.0
 KEY_LENGTH_MAX = 255
-_PLAIN = ("subject", "external_id", "priority", "status", "type", "tags", "custom_fields", "assignee_id", "group_id")
-_TOLD = {"status": "status_changed", "priority": "priority_changed", "subject": "subject_changed"}
+_PLAIN = ("subject", "external_id", "priority", "status", "type", "tags", "assignee_id", "group_id")
+_CLOSED = {"status": [{"description": "Status: closed prevents ticket update"}]}
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of the account that a ticket refers to."""
+
+    organizations: Organizations
+    users: Users
+    fields: TicketFields
 
 
 class Tickets:
     """The tickets endpoints."""
 
-    def __init__(self, kit: Kit, herald: Herald, *, organizations: Organizations, users: Users, jobs: Jobs) -> None:
+    def __init__(self, kit: Kit, herald: Herald, *, account: Account, jobs: Jobs) -> None:
         self.store: LaggedStore = kit.store(
             "ticket", indexes={"external_id": lambda row: row["external_id"], "organization": _organization}
         )
         self._kit = kit
         self._herald = herald
-        self._organizations = organizations
-        self._users = users
+        self._account = account
         self._jobs = jobs
         self._comments: dict[str, list[Record]] = {}
         self._memo = ReplyMemo(clock=kit.clock, ttl_s=KEY_LIFE_S)
@@ -82,7 +94,8 @@ class Tickets:
 
         def apply() -> None:
             self._put(ticket, comment)
-            self._tell(ticket, "created", event={})
+            sayings: list[Saying] = [("created", {}), *self._account.fields.changes([], ticket["custom_fields"])]
+            self._tell(call, ticket, sayings=sayings)
             if key is not None:
                 self._memo.save(key, reply, call.body)
 
@@ -96,22 +109,24 @@ class Tickets:
         if given.get("safe_update") and given.get("updated_stamp") != before["updated_at"]:
             text = "Safe Update prevented the update due to outdated ticket data. Please fetch the latest ticket data."
             raise Refused(Reply(409, {"error": "UpdateConflict", "description": text}))
+        if before["status"] == "closed":
+            body = {"error": "RecordInvalid", "description": "Record validation errors", "details": _CLOSED}
+            raise Refused(Reply(422, body))
         after = before | {name: given[name] for name in _PLAIN if name in given}
+        after["custom_fields"] = self._account.fields.kept(before["custom_fields"], given.get("custom_fields"))
         after["updated_at"] = stamp(self._kit.clock.now())
         comment = self._comment(given, after)
-        changes = [self._change(after, "update")] if any(name in given for name in _PLAIN) else []
-        changes += [self._commented(after, comment)] if comment else []
+        lines = self._lines(before, after, given=given)
+        lines += [self._commented(after, comment)] if comment else []
 
         def apply() -> None:
             self._put(after, comment)
-            for name, topic in _TOLD.items():
-                if before[name] != after[name]:
-                    self._tell(after, topic, event=change(after[name], before[name]))
-            if comment is not None:
-                told = {"id": str(comment["id"]), "body": comment["body"], "is_public": comment["public"]}
-                self._tell(after, "comment_added", event={"comment": told})
+            sayings = changes(before, after)
+            sayings += self._account.fields.changes(before["custom_fields"], after["custom_fields"])
+            sayings += [commented(comment)] if comment else []
+            self._tell(call, after, sayings=sayings)
 
-        return Write(Reply(200, {"ticket": after, "audit": self._audit(after)}), tuple(changes), apply)
+        return Write(Reply(200, {"ticket": after, "audit": self._audit(after)}), tuple(lines), apply)
 
     async def get(self, call: Call) -> Reply:
         return Reply(200, {"ticket": self._known(call)})
@@ -172,14 +187,15 @@ class Tickets:
         now = stamp(self._kit.clock.now())
         self._last_id += 1
         organization_id = given.get("organization_id")
-        if organization_id is not None and self._organizations.store.get(str(organization_id)) is None:
+        if organization_id is not None and self._account.organizations.store.get(str(organization_id)) is None:
             raise answers.invalid("organization", "InvalidValue", text="Organization: is invalid")
         ticket: Record = {"id": self._last_id, "url": "", "created_at": now, "updated_at": now, "description": body}
         ticket |= dict.fromkeys(("subject", "external_id", "priority", "type", "assignee_id", "group_id"))
-        ticket |= {"status": "new", "tags": [], "custom_fields": []}
+        ticket |= {"status": "new", "tags": []}
+        ticket["custom_fields"] = self._account.fields.kept([], given.get("custom_fields"))
         ticket |= {name: given[name] for name in _PLAIN if name in given}
         ticket |= {"raw_subject": ticket["subject"], "organization_id": organization_id, "via": {"channel": "api"}}
-        ticket["requester_id"] = ticket["submitter_id"] = self._users.requester(given)
+        ticket["requester_id"] = ticket["submitter_id"] = self._account.users.requester(given)
         return ticket, self._comment({"comment": {**first, "body": body}}, ticket)
 
     def _comment(self, given: Record, ticket: Record) -> Record | None:
@@ -202,6 +218,19 @@ class Tickets:
         if comment is not None:
             self._comments.setdefault(key, []).append(comment)
 
+    def _lines(self, before: Record, after: Record, *, given: Record) -> list[Change]:
+        """One line for the case when the credit's answer was written, one for the ticket when anything else was."""
+        fields = self._account.fields
+        answered = fields.are_answers(given.get("custom_fields"))
+        lines: list[Change] = []
+        if any(name in given for name in _PLAIN) or ("custom_fields" in given and not answered):
+            lines.append(self._change(after, "update"))
+        if answered:
+            kind: ChangeKind = "update" if (fields.case(before) or {}).get("status") else "create"
+            body, native_id = fields.case(after) or {}, str(after["id"])
+            lines.append(Change(kind="case", change=kind, native_id=native_id, business_id=native_id, body=body))
+        return lines
+
     def _change(self, ticket: Record, kind: ChangeKind) -> Change:
         native_id, business_id = str(ticket["id"]), ticket["external_id"]
         return Change(kind="ticket", change=kind, native_id=native_id, business_id=business_id, body=ticket)
@@ -215,12 +244,8 @@ class Tickets:
         audit = {"id": self._last_comment_id + 1, "ticket_id": ticket["id"], "created_at": ticket["updated_at"]}
         return {**audit, "author_id": ticket["requester_id"], "events": [], "metadata": {}, "via": {"channel": "api"}}
 
-    def _tell(self, ticket: Record, topic: str, *, event: Record) -> None:
-        names = ("created_at", "updated_at", "external_id", "status", "priority", "subject", "tags", "type", "via")
-        ids = ("id", "organization_id", "requester_id", "submitter_id")
-        detail = {name: ticket[name] for name in names}
-        detail |= {name: None if ticket[name] is None else str(ticket[name]) for name in ids}
-        self._herald.tell(f"ticket.{topic}", subject=f"zen:ticket:{ticket['id']}", detail=detail, event=event)
+    def _tell(self, call: Call, ticket: Record, *, sayings: list[Saying]) -> None:
+        tell(self._kit, self._herald, ticket=ticket, actor_id=self._account.users.actor_id(call), sayings=sayings)
 
     def _page(self, rows: list[Record], start: int, limit: int, /) -> Page:
         return self._kit.page("ticket.list", rows, start=start, limit=limit)

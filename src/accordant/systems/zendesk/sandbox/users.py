@@ -1,10 +1,16 @@
-"""Users, as far as tickets need them: who asks, found by address or by our own external id.
+"""Users, as far as tickets need them: who asks and who acts, found by address or by our own external id.
 
-Source: https://developer.zendesk.com/api-reference/ticketing/users/users/ (API v2).
+Zendesk Support API v2. Sources:
+https://developer.zendesk.com/api-reference/ticketing/users/users/
+https://developer.zendesk.com/api-reference/introduction/security-and-auth/ (`{email}/token:{api_token}`)
 """
 
+import base64
+import binascii
+import hmac
+
 from accordant.connector.sandbox import Call, Kit, LaggedStore, Page, Record, Reply, Route, Write
-from accordant.systems.zendesk.sandbox import answers
+from accordant.systems.zendesk.sandbox import API_TOKEN, answers
 from accordant.systems.zendesk.sandbox.events import stamp
 
 ME = 1_900_000_000_001
@@ -34,7 +40,27 @@ class Users:
         ]
 
     async def me(self, call: Call) -> Reply:
-        return Reply(200, {"user": self.store.get(str(ME))})
+        return Reply(200, {"user": self.store.get(str(self.actor_id(call)))})
+
+    def signed_in(self, credentials: str) -> Record | None:
+        """Whoever's address stands before the account's API token acts; end users cannot."""
+        try:
+            sent = base64.b64decode(credentials.encode("utf-8", "surrogateescape"), validate=True)
+        except binascii.Error:
+            return None
+        name, _, token = sent.partition(b":")
+        is_token = hmac.compare_digest(token, API_TOKEN.encode())
+        email = name.decode(errors="replace")
+        if not is_token or not email.endswith("/token"):
+            return None
+        found = self.store.find_now("email", email.removesuffix("/token").casefold())
+        return next((user for user in found if user["role"] != "end-user"), None)
+
+    def actor_id(self, call: Call) -> int:
+        """Who sent a call that is authentic; the OAuth token is the integration's own."""
+        scheme, _, credentials = call.headers.get("Authorization", "").partition(" ")
+        user = self.signed_in(credentials.strip()) if scheme.casefold() == "basic" else None
+        return user["id"] if user else ME
 
     async def get(self, call: Call) -> Reply:
         row = self.store.get(call.params["id"])
