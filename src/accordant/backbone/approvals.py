@@ -70,8 +70,9 @@ async def agreed(row: TransactionRow, name: str, *, asked: Asked, estate: Estate
     found = await tools.database.read(lambda connection: newest(connection, row, name=name))
     now_ms, payload = tools.clock.now_ms(), payload_hash(asked)
     if found is None or found.approval.payload_hash != payload or _lapsed(found, tools):
-        before = found.approval.approval_id if found else ""
-        posing = Posing(name=name, routing=routing, follows=before, now_ms=now_ms)
+        before, after_ms = (found.approval.approval_id, found.approval.opened_at_ms) if found else ("", 0)
+        # Later than the one it follows, also within one millisecond: the newest question is the one that counts.
+        posing = Posing(name=name, routing=routing, follows=before, now_ms=max(now_ms, after_ms + 1))
         following = question(row, asked, posing=posing, estate=estate)
         changes = Changes()
         ask(changes, following)

@@ -23,8 +23,8 @@ GO_ON = f"""
 """What waking changes: who kept the turn goes on at once; who left the lane to wait queues again, in its old place, so
 that two transactions of one lane never run side by side."""
 
-# Made of our own names and numbers alone; the lane is a parameter.
-_SEAT = "UPDATE business_transaction SET turn = 1, state = 'running', waiting_for = '', due_rank = " + _RANK  # noqa: S608
+_SEATED = f"turn = {HAS_TURN}, state = 'running', waiting_for = '', due_rank = {_RANK}"
+_SEAT = f"UPDATE business_transaction SET {_SEATED}"  # noqa: S608 - our own names and numbers; the lane is a parameter
 _MAY_SIT = (
     "transaction_id = (SELECT transaction_id FROM business_transaction AS queued"
     " WHERE queued.lane = {lane} AND queued.turn = 0 ORDER BY lane_seq, transaction_id LIMIT 1)"

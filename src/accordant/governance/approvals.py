@@ -114,9 +114,9 @@ def is_same_person(approvals: Approvals, *, left: str, right: str, on: date) -> 
 
 def why_not(approvals: Approvals, who: str, *, roles: tuple[str, ...], amount: Money, on: date) -> str:
     """The reason why somebody may not decide with one of these roles over this amount; empty where they may."""
-    if who not in approvals.people and not roles_on(approvals, who, on=on):
-        return f"{who} is nobody whom approvals.yaml names"
     held = roles_on(approvals, who, on=on)
+    if who not in approvals.people and not held:
+        return f"{who} is nobody whom approvals.yaml names"
     asked = [name for name in roles if name in held]
     if not asked:
         return f"{who} is {_listed(held)}; asked {'is' if len(roles) == 1 else 'are'} {_listed(roles)}"

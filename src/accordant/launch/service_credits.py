@@ -51,7 +51,7 @@ class CreditDay(Run):
         super().__init__(plan, watch=lambda phase, now: spectator.look(phase, now, goal=plan.deals_won))
         self._say = spectator.note
         self._branches: list[Branch] = []
-        self._organizations: list[str] = []
+        self._customers: list[tuple[str, str]] = []
 
     async def play(self) -> report.Json:
         """Play it and return the report."""
@@ -60,8 +60,8 @@ class CreditDay(Run):
             began = time.monotonic()
             await self.platform.start()
             self._say(f"{_CUSTOMERS} customers are taken on.")
-            await self._until(lambda: len(self._read(_organizations)) >= _CUSTOMERS and self._is_quiet())
-            self._organizations = self._read(_organizations)
+            await self._until(lambda: len(self._read(_customers)) >= _CUSTOMERS and self._is_quiet())
+            self._customers = self._read(_customers)
             await self._quick_ones()
             await self._reviews()
             await self._trouble()
@@ -102,7 +102,7 @@ class CreditDay(Run):
         await self._decide(_REVIEWER, approve=True, note="agreed", all_open=True)
 
     async def _trouble(self) -> None:
-        customer = self._read(_customer_ids)[5]
+        customer = self._customers[5][0]
         self._say("A customer in arrears: even 20.00 is somebody's decision.")
         owed = {"customer_id": customer, "total": 99_00, "currency": "usd", "due_on": "2020-01-31"}
         await self.sandboxes.ask("billing", "POST", action="load", body={"invoices": [owed]})
@@ -128,7 +128,7 @@ class CreditDay(Run):
         self, name: str, customer: int, *, request: str, minor: int, ends: tuple[str, str] = _CREDITED
     ) -> str:
         """An agent opens a case with a request; `customer` -1 is nobody."""
-        organization = self._organizations[customer] if customer >= 0 else ""
+        organization = self._customers[customer][1] if customer >= 0 else ""
         case = await ASK_FOR_CREDIT[self._support.vendor](
             self._support.url, customer=organization, subject=name, priority="urgent", request=request
         )
@@ -220,16 +220,11 @@ def _states(connection: Connection, case: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def _organizations(connection: Connection) -> list[str]:
+def _customers(connection: Connection) -> list[tuple[str, str]]:
+    """Our id and support's of every customer, always in the same order."""
     c = crosswalk_table.c
-    query = select(c.native_id).where(c.noun == "customer", c.system == "support").order_by(c.canonical_id)
-    return list(connection.execute(query).scalars())
-
-
-def _customer_ids(connection: Connection) -> list[str]:
-    c = crosswalk_table.c
-    query = select(c.canonical_id).where(c.noun == "customer", c.system == "support").order_by(c.canonical_id)
-    return list(connection.execute(query).scalars())
+    query = select(c.canonical_id, c.native_id).where(c.noun == "customer", c.system == "support")
+    return [(row[0], row[1]) for row in connection.execute(query.order_by(c.canonical_id))]
 
 
 def _asks(row: TransactionRow) -> bool:

@@ -238,33 +238,50 @@ async def test_nobody_may(rigs: Rigs) -> None:
     assert rig.vendor.applied == []
 
 
-async def test_what_was_decided_and_written_is_not_asked_again_by_a_retry(rigs: Rigs) -> None:
-    """Nobody was asked; then a later step was refused. What was written counts as given now, and yet stays agreed."""
-    given = list[int]()
+def regular(given: list[int], *then: str) -> Any:
+    """Steps that give 50.00 after what was given before, and then do something more."""
 
     async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
-        before = await tx.recall("given", lambda _: _count(given), result_type=int)
+        before = await tx.recall("given", lambda _: _sum(given), result_type=int)
         asked = Asked(
             kind="credit",
             what="credit",
             amount=Money(50_00, "USD"),
-            recent=Money(before * 50_00, "USD"),
+            recent=Money(before, "USD"),
             payload={"credit": event.order},
             requested_by="support/9",
         )
         await tx.approval("agreed", asked)
         await tx.effect("credit", vendor.operation("credit"))
-        given.append(1)
-        await tx.effect("post", vendor.operation("post"))
+        given.append(50_00)
+        for one in then:
+            await tx.effect(one, vendor.operation(one))
 
+    return steps
+
+
+async def _sum(given: list[int]) -> int:
+    return sum(given)
+
+
+async def retried(rigs: Rigs, steps: Any, *, refuses: str, meanwhile: Any = None) -> Rig:
+    """Played until a step is refused, and then retried."""
     rig = rigs(steps)
     rig.estates = {1: decided()}
-    rig.vendor.plan = {"post": ["no"]}
+    rig.vendor.plan = {refuses: ["no"]}
     await rig.start()
     await rig.tell("o")
     await rig.settled()
     (item,) = rig.open_items()
+    if meanwhile:
+        meanwhile()
     await rig.desk.retry(item.exception_id, actor="finance")
+    return rig
+
+
+async def test_what_was_decided_and_written_is_not_asked_again_by_a_retry(rigs: Rigs) -> None:
+    """Nobody was asked; then a later step was refused. What was written counts as given now, and yet stays agreed."""
+    rig = await retried(rigs, regular(list[int](), "post"), refuses="post")
     await rig.settled()
     assert rig.state("o") == "completed"
     assert asked_of(rig) == []
@@ -272,34 +289,8 @@ async def test_what_was_decided_and_written_is_not_asked_again_by_a_retry(rigs: 
 
 
 async def test_a_retry_before_anything_was_written_decides_again(rigs: Rigs) -> None:
-    recent = [0]
-
-    async def steps(tx: Any, event: Any, *, vendor: Vendor) -> None:
-        before = await tx.recall("given", lambda _: _count(recent[:1] * recent[0]), result_type=int)
-        asked = Asked(
-            kind="credit",
-            what="credit",
-            amount=Money(50_00, "USD"),
-            recent=Money(before * 100, "USD"),
-            payload={"credit": event.order},
-            requested_by="support/9",
-        )
-        await tx.approval("agreed", asked)
-        await tx.effect("credit", vendor.operation("credit"))
-
-    rig = rigs(steps)
-    rig.estates = {1: decided()}
-    rig.vendor.plan = {"credit": ["no"]}
-    await rig.start()
-    await rig.tell("o")
-    await rig.settled()
-    (item,) = rig.open_items()
-    recent[0] = 1
-    await rig.desk.retry(item.exception_id, actor="finance")
+    given = list[int]()
+    rig = await retried(rigs, regular(given), refuses="credit", meanwhile=lambda: given.append(1_00))
     await rig.until(lambda: rig.state("o") == "waiting")
     assert open_one(rig).counted_minor == 51_00
     assert rig.vendor.applied == []
-
-
-async def _count(of: list[int]) -> int:
-    return len(of)
