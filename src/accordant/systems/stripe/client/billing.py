@@ -1,6 +1,6 @@
-"""Opens customers and keeps subscriptions in Stripe Billing, each effect once; credits are in `credits`.
+"""Opens customers in Stripe Billing, each effect once; `subscriptions` and `credits` hold the other verbs.
 
-Source: https://docs.stripe.com/api/customers, /subscriptions, /idempotent_requests, /pagination, /search; API version
+Source: https://docs.stripe.com/api/customers, /idempotent_requests, /pagination, /search; API version
 2026-10-28.endive. Writes are safe by idempotency key for 24 hours; past that, records are found by our ids in their
 metadata on the list endpoints, which show a write at once, while search may lag.
 """
@@ -14,14 +14,15 @@ from accordant.canonical.customer import Customer
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
 from accordant.canonical.subscription import Subscription, SubscriptionChange
 from accordant.connector.capabilities import ConnectionSettings
-from accordant.connector.http import Request, VendorHttp, segment
+from accordant.connector.http import Request, VendorHttp
 from accordant.kernel.errors import Misconfigured
 from accordant.kernel.priority import Priority
 from accordant.systems.stripe import mapping
-from accordant.systems.stripe.client.answers import Record, applied, explain, metadata, the_record
+from accordant.systems.stripe.client.answers import Record, applied, metadata, the_record
 from accordant.systems.stripe.client.calls import KEY_LIFE_S, Calls
 from accordant.systems.stripe.client.credits import Credits
 from accordant.systems.stripe.client.readback import ReadBack
+from accordant.systems.stripe.client.subscriptions import Subscriptions
 
 SEARCH_WORST_LAG_S = 7_200
 """Search may be an hour behind during outages; twice that is read from the list endpoint instead."""
@@ -34,12 +35,13 @@ class StripeBilling:
         self._name = settings.name
         self._http = http
         self._email = str(settings.options.get("invoice_email", ""))
-        self._days_until_due = int(settings.options.get("days_until_due", 30))
+        days_until_due = int(settings.options.get("days_until_due", 30))
         if "@" not in self._email:
             message = "Stripe sends invoices only to customers with an e-mail address; set the option `invoice_email`"
             raise Misconfigured(f"connection {self._name}: {message}, such as ar+{{customer_id}}@example.com")
         self._read_back = ReadBack(http)
         self._calls = Calls(http)
+        self._subscriptions = Subscriptions(settings.name, http, calls=self._calls, days_until_due=days_until_due)
         self._credits = Credits(settings.name, self._calls)
 
     def open_customer(self, customer: Customer) -> Operation:
@@ -68,78 +70,16 @@ class StripeBilling:
         )
 
     def start_subscription(self, subscription: Subscription, *, account: Receipt) -> Operation:
-        form = [
-            ("customer", account.native_id),
-            ("collection_method", "send_invoice"),
-            ("days_until_due", str(self._days_until_due)),
-            ("proration_behavior", "none"),
-            *mapping.terms_form(subscription),
-        ]
-
-        async def send(attempt: Attempt) -> Applied:
-            answer = await self._calls.post("/v1/subscriptions", form, attempt=attempt)
-            return applied(answer, "subscription", subscription.subscription_id)
-
-        async def look_up(attempt: Attempt) -> Applied | None:
-            query = (("customer", account.native_id), ("status", "all"))
-            async for record, answer in self._calls.listing("/v1/subscriptions", query, priority=attempt.priority):
-                if metadata(record).get("subscription_id") == subscription.subscription_id:
-                    return applied(answer, "subscription", subscription.subscription_id, record)
-            return None
-
-        return Operation(
-            system="billing",
-            connection=self._name,
-            verb="start_subscription",
-            kind="subscription",
-            business_id=subscription.subscription_id,
-            effect_class=EffectClass.NATIVE_KEY,
-            command={"subscription": subscription, "account": account.native_id},
-            send=send,
-            look_up=look_up,
-            expected=mapping.subscription_expected(subscription),
-            key_life_s=KEY_LIFE_S,
-        )
+        return self._subscriptions.start(subscription, account=account)
 
     def amend_subscription(self, change: SubscriptionChange, *, existing: Receipt) -> Operation:
-        return self._reprice("amend_subscription", change.subscription, existing)
+        return self._subscriptions.amend(change, existing=existing)
 
     def revert_amendment(self, change: SubscriptionChange, *, existing: Receipt) -> Operation:
-        return self._reprice("revert_amendment", change.before, existing)
+        return self._subscriptions.revert(change, existing=existing)
 
     def end_subscription(self, subscription: Subscription, *, existing: Receipt) -> Operation:
-        """Cancelling sets a state; keys count on POST only, and a cancelled subscription answers 404."""
-        path = f"/v1/subscriptions/{segment(existing.native_id)}"
-        query = (("invoice_now", "false"), ("prorate", "false"))
-        expected = mapping.subscription_expected(subscription, status="ended")
-
-        async def send(attempt: Attempt) -> Applied:
-            answer = await self._http.write(Request("DELETE", path, query, accept=frozenset({404})), attempt=attempt)
-            if answer.status != 404:
-                return applied(answer, "subscription", subscription.subscription_id)
-            ended = await look_up(attempt)
-            if ended is None:
-                raise explain(answer)
-            return ended
-
-        async def look_up(attempt: Attempt) -> Applied | None:
-            answer = await self._http.read(Request("GET", path, accept=frozenset({404})), priority=attempt.priority)
-            if answer.status == 404 or the_record(answer).get("status") != "canceled":
-                return None
-            return applied(answer, "subscription", subscription.subscription_id)
-
-        return Operation(
-            system="billing",
-            connection=self._name,
-            verb="end_subscription",
-            kind="subscription",
-            business_id=subscription.subscription_id,
-            effect_class=EffectClass.UPSERT,
-            command={"subscription": subscription, "native_id": existing.native_id},
-            send=send,
-            look_up=look_up,
-            expected=expected,
-        )
+        return self._subscriptions.end(subscription, existing=existing)
 
     def grant_credit(self, credit: ServiceCredit, *, account: Receipt) -> Operation:
         return self._credits.grant(credit, account=account)
@@ -154,42 +94,6 @@ class StripeBilling:
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         """What Stripe holds now, by native id; see `readback`."""
         return await self._read_back.facts(kind, [ref.native_id for ref in refs])
-
-    def _reprice(self, verb: str, terms: Subscription, /, existing: Receipt) -> Operation:
-        """Bring the one item to the given quantity and price; nothing is prorated."""
-        path = f"/v1/subscriptions/{segment(existing.native_id)}"
-        expected = mapping.subscription_expected(terms)
-
-        async def send(attempt: Attempt) -> Applied:
-            item_id = existing.facts.get("billing_item") or await self._item_of(path, attempt.priority)
-            form = [("items[0][id]", item_id), ("proration_behavior", "none"), *mapping.terms_form(terms)]
-            return applied(await self._calls.post(path, form, attempt=attempt), "subscription", terms.subscription_id)
-
-        async def look_up(attempt: Attempt) -> Applied | None:
-            request = Request("GET", path, (("expand[]", "customer"),), accept=frozenset({404}))
-            answer = await self._http.read(request, priority=attempt.priority)
-            if answer.status == 404 or mapping.subscription_facts(the_record(answer)) != expected:
-                return None
-            return applied(answer, "subscription", terms.subscription_id)
-
-        return Operation(
-            system="billing",
-            connection=self._name,
-            verb=verb,
-            kind="subscription",
-            business_id=terms.subscription_id,
-            effect_class=EffectClass.NATIVE_KEY,
-            command={"subscription": terms, "native_id": existing.native_id},
-            send=send,
-            look_up=look_up,
-            expected=expected,
-            key_life_s=KEY_LIFE_S,
-        )
-
-    async def _item_of(self, path: str, priority: Priority) -> str:
-        """The id of a subscription's first item, where the receipt does not know it."""
-        record = the_record(await self._http.read(Request("GET", path), priority=priority))
-        return str(record["items"]["data"][0]["id"])
 
     async def _find_customer(self, customer_id: str, priority: Priority) -> Applied | None:
         """By metadata: on the list for whatever search may not see yet, then by search.

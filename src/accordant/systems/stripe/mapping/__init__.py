@@ -1,0 +1,30 @@
+"""Stripe's words for our nouns, and ours for its events; API version 2026-10-28.endive."""
+
+from accordant.systems.stripe.mapping.event import translate
+from accordant.systems.stripe.mapping.money import from_stripe, to_stripe
+from accordant.systems.stripe.mapping.nouns import (
+    Fields,
+    customer_expected,
+    customer_facts,
+    customer_form,
+    owner_of,
+    subscription_expected,
+    subscription_facts,
+    terms_form,
+    unit_split,
+)
+
+__all__ = [
+    "Fields",
+    "customer_expected",
+    "customer_facts",
+    "customer_form",
+    "from_stripe",
+    "owner_of",
+    "subscription_expected",
+    "subscription_facts",
+    "terms_form",
+    "to_stripe",
+    "translate",
+    "unit_split",
+]

@@ -1,0 +1,77 @@
+"""What Stripe's events tell us: a row for each type that we act on; the others are echoes, not used, or unknown.
+
+Source: https://docs.stripe.com/api/events/types; API version 2026-10-28.endive.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from accordant.backbone.message import Ignored, Message, Told
+from accordant.systems.stripe.mapping.envelope import Event, Members, read
+
+TOLD_BY: Mapping[str, Callable[[Event, Members], list[Told] | Ignored]] = {}
+"""What says the facts of an event, by the event's type; it is asked before any other rule."""
+ECHOES = frozenset(
+    {
+        "customer.created",
+        "customer.subscription.created",
+        "customer.subscription.deleted",
+        "customer.subscription.updated",
+        "customer.updated",
+    }
+)
+"""Events that our own writes cause."""
+KNOWN_EVENTS = ECHOES | frozenset(
+    {
+        "charge.failed",
+        "charge.refunded",
+        "charge.succeeded",
+        "credit_note.created",
+        "customer.deleted",
+        "customer.subscription.paused",
+        "customer.subscription.resumed",
+        "customer.subscription.trial_will_end",
+        "invoice.created",
+        "invoice.deleted",
+        "invoice.finalization_failed",
+        "invoice.finalized",
+        "invoice.marked_uncollectible",
+        "invoice.overdue",
+        "invoice.paid",
+        "invoice.payment_action_required",
+        "invoice.payment_failed",
+        "invoice.payment_succeeded",
+        "invoice.sent",
+        "invoice.upcoming",
+        "invoice.updated",
+        "invoice.voided",
+        "payment_intent.payment_failed",
+        "payment_intent.succeeded",
+        "plan.created",
+        "price.created",
+        "price.updated",
+        "product.created",
+        "product.updated",
+    }
+)
+"""Events whose meaning is known; those without a row in `TOLD_BY` are used by no flow yet."""
+
+
+def translate(message: Message) -> list[Told] | Ignored:
+    """Say what an event means to us: in this version, nothing that we did not know.
+
+    Raises:
+        Malformed: the body is not a Stripe event. Codes: those of `deliveries`, and stripe.not_an_event.
+    """
+    event, record = read(message)
+    if tell := TOLD_BY.get(event.type):
+        return tell(event, record)
+    if event.type not in KNOWN_EVENTS:
+        return Ignored(reason="unknown_type")
+    return Ignored(reason="echo" if event.type in ECHOES and _is_ours(record) else "not_used")
+
+
+def _is_ours(record: Mapping[str, Any]) -> bool:
+    """Whether we wrote the object: it carries one of our ids."""
+    metadata: object = record.get("metadata")
+    return isinstance(metadata, dict) and not metadata.keys().isdisjoint({"customer_id", "subscription_id"})
