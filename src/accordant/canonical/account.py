@@ -23,3 +23,14 @@ class AccountStanding(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """One sentence where the status is not `current` (at most 255 characters)."""
     transaction_id: str
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer owes and holds, in one currency; asked of billing, never kept."""
+
+    owed: Money
+    """Open invoices."""
+    overdue: Money
+    """The part of it whose due date has passed."""
+    credit: Money
+    """What the customer holds with us and the next invoice takes; negative where it is a debt."""

@@ -1,4 +1,4 @@
-"""An invoice: what billing asks a customer to pay, told to everybody who must know."""
+"""An invoice: what billing asks a customer to pay, as billing has it, and as the books shall hold it."""
 
 from datetime import date
 from typing import ClassVar
@@ -38,9 +38,13 @@ class BilledInvoice(msgspec.Struct, frozen=True, kw_only=True):
     subscription_source_id: str = ""
     """Native id, in billing, of the subscription it is for; empty for a one-off invoice."""
     lines: tuple[BilledLine, ...]
+    lines_left: bool = False
+    """Whether billing told the first lines only; the others are asked for."""
     tax: Money
     total: Money
     """Lines and tax together."""
+    covered: Money
+    """What the customer's credit with us paid of it when it was finalized; negative where earlier debt was added."""
     remaining: Money
     """What is still to be paid."""
     status: str
@@ -82,3 +86,92 @@ class InvoiceOverdue(Fact, frozen=True, kw_only=True):
     ordering_key: ClassVar[str] = "/invoice/customer_source_id"
 
     invoice: BilledInvoice
+
+
+class InvoicePosted(Fact, frozen=True, kw_only=True):
+    """The books hold an invoice; whatever else happens to it may follow."""
+
+    type: ClassVar[str] = "accordant.invoice.posted"
+    version: ClassVar[int] = 1
+    producer: ClassVar[str] = "accordant"
+    ordering_key: ClassVar[str] = "/customer_id"
+
+    invoice_id: str
+    number: str
+    customer_id: str
+    books_id: str
+    """Native id in the ERP; empty where there was nothing to post."""
+
+
+class RevenueLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line as the books enter it, resolved from the reference table `revenue_item`."""
+
+    line_id: str
+    item: str
+    """The ERP's item, which brings its revenue account."""
+    dimensions: dict[str, str] = {}
+    """`department`, `class` and `location`, as the ERP names them; those that the table leaves empty are absent."""
+    description: str
+    quantity: int
+    total: Money
+
+
+class Invoice(msgspec.Struct, frozen=True, kw_only=True):
+    """One invoice as it is posted; once posted it is countered, never changed."""
+
+    schema_version: int = 1
+    invoice_id: str
+    number: str
+    customer_id: str
+    legal_entity: str
+    erp_entity: str
+    """The legal entity's code in the ERP, from the reference table `legal_entity`."""
+    lines: tuple[RevenueLine, ...]
+    tax: Money
+    tax_item: str
+    """What the ERP books the tax under, from the reference table `tax_item`; empty without tax."""
+    total: Money
+    posted_on: date
+    due_on: date | None
+
+
+class CreditNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What takes a posted invoice back in the books, wholly or in part, by an entry of its own."""
+
+    schema_version: int = 1
+    note_id: str
+    number: str
+    """The number people use; an invoice that was voided gives its own."""
+    invoice_id: str
+    customer_id: str
+    legal_entity: str
+    erp_entity: str
+    lines: tuple[RevenueLine, ...]
+    """Positive: what is given back."""
+    tax: Money
+    tax_item: str
+    total: Money
+    reason: str
+    posted_on: date
+
+
+class OpenCredit(msgspec.Struct, frozen=True, kw_only=True):
+    """A credit memo in the books, and how much of it may pay an invoice."""
+
+    native_id: str
+    credit_id: str
+    unapplied: Money
+    applied: Money
+    """What already pays this very invoice."""
+
+
+class CreditUse(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of one credit memo pays an invoice. Saying it sets the whole amount."""
+
+    schema_version: int = 1
+    credit_id: str
+    """Our id, or the ERP's own where somebody made the memo by hand."""
+    credit_source_id: str
+    """Native id in the ERP."""
+    invoice_id: str
+    amount: Money

@@ -3,6 +3,8 @@
 from datetime import date
 from typing import ClassVar
 
+import msgspec
+
 from accordant.canonical.envelope import Fact
 from accordant.canonical.invoice import BilledInvoice
 from accordant.kernel.money import Money
@@ -37,3 +39,18 @@ class PaymentFailed(Fact, frozen=True, kw_only=True):
     failed_on: date
     reason: str = ""
     """Billing's word for why, such as `card_declined`; empty where it gives none."""
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that came for an invoice, as the books enter it."""
+
+    schema_version: int = 1
+    payment_id: str
+    invoice_id: str
+    number: str
+    """The invoice's number."""
+    customer_id: str
+    legal_entity: str
+    erp_entity: str
+    amount: Money
+    paid_on: date
