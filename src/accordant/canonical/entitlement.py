@@ -11,7 +11,7 @@ class Entitlement(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = 1
     customer_id: str
     status: str
-    """`active`, `suspended` or `ended`."""
+    """`active`, `limited`, `suspended` or `ended`."""
     service_tier: str
     """standard, plus or premium."""
     ends_on: date

@@ -54,6 +54,29 @@ class BilledInvoice(msgspec.Struct, frozen=True, kw_only=True):
     """None where it is charged to a card at once."""
 
 
+class OpenInvoice(msgspec.Struct, frozen=True, kw_only=True):
+    """What billing says of an invoice that waits for its money, at the moment it was asked."""
+
+    number: str
+    source_id: str
+    remaining: Money
+    due_at_ms: int | None
+    """None where it is charged to a card at once."""
+    attempts: int
+    """Charges that billing has tried in vain."""
+
+
+class Reminder(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the times that a customer is reminded of an invoice."""
+
+    customer_id: str
+    invoice_source_id: str
+    number: str
+    """Of the invoice."""
+    step: str
+    """Name of the step of the ladder, such as `first reminder`."""
+
+
 class InvoiceFinalized(Fact, frozen=True, kw_only=True):
     """Billing closed an invoice for changes and asks for the money."""
 

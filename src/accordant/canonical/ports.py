@@ -7,10 +7,12 @@ receipt of the customer in that same system.
 from datetime import date
 from typing import Protocol
 
+from accordant.canonical.account import AccountStanding, CreditHold
 from accordant.canonical.case import CaseOutcome
 from accordant.canonical.credit import CreditMemo, Exposure, ServiceCredit
 from accordant.canonical.customer import Customer
 from accordant.canonical.entitlement import Entitlement
+from accordant.canonical.invoice import OpenInvoice, Reminder
 from accordant.canonical.operation import Operation, Receipt, SystemPort
 from accordant.canonical.opportunity import DealStanding
 from accordant.canonical.order import Order
@@ -22,6 +24,10 @@ class Crm(SystemPort, Protocol):
 
     def tell_standing(self, standing: DealStanding) -> Operation:
         """Show on the deal where it stands."""
+        ...
+
+    def tell_account(self, standing: AccountStanding, *, account: Receipt) -> Operation:
+        """Show on the customer's record how its account stands."""
         ...
 
 
@@ -54,6 +60,24 @@ class Billing(SystemPort, Protocol):
         """What the customer owes on a day, and was given since another. Raises what a read raises."""
         ...
 
+    async def open_invoices(self, account: Receipt, *, currency: str) -> tuple[OpenInvoice, ...]:
+        """Every finalized invoice that waits for money now; what is paid, voided or written off is not among them."""
+        ...
+
+    async def subscriptions_of(self, account: Receipt) -> tuple[Receipt, ...]:
+        """Every subscription of ours that has not ended."""
+        ...
+
+    def send_reminder(self, reminder: Reminder) -> Operation:
+        """Send the customer an open invoice once more."""
+        ...
+
+    def pause_collection(self, subscription: Receipt) -> Operation:
+        """Ask for no more money until `resume_collection`; the subscription goes on."""
+        ...
+
+    def resume_collection(self, subscription: Receipt) -> Operation: ...
+
 
 class Erp(SystemPort, Protocol):
     """Where the books are kept."""
@@ -72,6 +96,18 @@ class Erp(SystemPort, Protocol):
 
     def post_credit_memo(self, memo: CreditMemo) -> Operation: ...
 
+    def place_hold(self, customer_id: str) -> Operation:
+        """Sell nothing more to the customer on credit. The books remember that it was us."""
+        ...
+
+    def release_hold(self, customer_id: str) -> Operation:
+        """Take our hold back, and forget that there was one."""
+        ...
+
+    async def credit_hold(self, account: Receipt) -> CreditHold:
+        """Whether the customer is held, and by whose word. Raises what a read raises."""
+        ...
+
 
 class Support(SystemPort, Protocol):
     """Where customers ask for help."""
@@ -82,4 +118,8 @@ class Support(SystemPort, Protocol):
 
     def answer_case(self, outcome: CaseOutcome) -> Operation:
         """Show on the case where its credit stands."""
+        ...
+
+    def tell_account(self, standing: AccountStanding, *, account: Receipt) -> Operation:
+        """Show on the customer's record how its account stands; the entitlement stays as it is."""
         ...
