@@ -11,11 +11,14 @@ from accordant.canonical.account import AccountStanding, CreditHold
 from accordant.canonical.case import CaseOutcome
 from accordant.canonical.credit import CreditMemo, Exposure, ServiceCredit
 from accordant.canonical.customer import Customer
+from accordant.canonical.dispute import Dispute, DisputeStanding, InvoiceCredit
 from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.invoice import OpenInvoice, Reminder
 from accordant.canonical.operation import Operation, Receipt, SystemPort
 from accordant.canonical.opportunity import DealStanding
 from accordant.canonical.order import Order
+from accordant.canonical.refund import Refund, RefundEntry
+from accordant.canonical.settlement import Settlement
 from accordant.canonical.subscription import Subscription, SubscriptionChange
 
 
@@ -78,6 +81,26 @@ class Billing(SystemPort, Protocol):
 
     def resume_collection(self, subscription: Receipt) -> Operation: ...
 
+    async def settlement(self, number: str, *, account: Receipt) -> Settlement | None:
+        """How the customer's invoice of this number stands; None where the customer has none. Raises as reads do."""
+        ...
+
+    def refund_payment(self, refund: Refund) -> Operation:
+        """Give money back to where it came from; nobody can take a refund back."""
+        ...
+
+    def stop_collecting(self, dispute: Dispute) -> Operation:
+        """Stop asking for an invoice, and say on it which dispute it is for."""
+        ...
+
+    def collect_again(self, dispute: Dispute) -> Operation:
+        """Go on asking for an invoice that was disputed."""
+        ...
+
+    def credit_invoice(self, credit: InvoiceCredit) -> Operation:
+        """Lower an invoice that was finalized."""
+        ...
+
 
 class Erp(SystemPort, Protocol):
     """Where the books are kept."""
@@ -108,6 +131,14 @@ class Erp(SystemPort, Protocol):
         """Whether the customer is held, and by whose word. Raises what a read raises."""
         ...
 
+    def post_refund(self, entry: RefundEntry, *, memo: Receipt) -> Operation:
+        """Pay a credit memo out."""
+        ...
+
+    def mark_disputed(self, dispute: Dispute, *, invoice: Receipt) -> Operation:
+        """Say on the posted invoice which dispute it is under, and how that stands."""
+        ...
+
 
 class Support(SystemPort, Protocol):
     """Where customers ask for help."""
@@ -122,4 +153,8 @@ class Support(SystemPort, Protocol):
 
     def tell_account(self, standing: AccountStanding, *, account: Receipt) -> Operation:
         """Show on the customer's record how its account stands; the entitlement stays as it is."""
+        ...
+
+    def show_dispute(self, standing: DisputeStanding) -> Operation:
+        """Show on the case where its dispute stands."""
         ...
