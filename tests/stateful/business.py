@@ -5,11 +5,13 @@ from typing import Any
 import msgspec
 
 from accordant.backbone import standing
+from accordant.backbone.approvals import Asked
 from accordant.backbone.flow import Describe, Flow, Stop, flow
 from accordant.backbone.message import Message, Told
 from accordant.backbone.standing import Standing
 from accordant.canonical.envelope import Fact
 from accordant.canonical.operation import Operation
+from accordant.governance.approvals import Approvals, Kind, Person, Role
 from accordant.governance.estate import Estate, ReferenceRow
 from accordant.governance.policies import ExceptionPolicy, FlowPolicy, Policies
 from accordant.kernel.errors import Malformed, Terminal, Unmapped
@@ -19,8 +21,12 @@ from tests.stateful.systems import Systems
 DAY_S = 86_400
 PAY_WITHIN_S = 3 * DAY_S
 COOLING_OFF_S = 2 * DAY_S
-PLAIN, LATER, PREPAID, NOTED, UNKNOWN = "plain", "later", "prepaid", "noted", "mystery"
-PRODUCTS = (PLAIN, LATER, PREPAID, NOTED, UNKNOWN)
+PLAIN, LATER, PREPAID, NOTED, ASKED, UNKNOWN = "plain", "later", "prepaid", "noted", "asked", "mystery"
+PRODUCTS = (PLAIN, LATER, PREPAID, NOTED, ASKED, UNKNOWN)
+UNASKED_UP_TO = 100
+"""What may be ordered of `asked` without anybody's word, in cents."""
+BOSSES = ("boss 1", "boss 2")
+"""The first may lose the role; the second always has it."""
 TIERS = ("silver", "gold", "platnium")
 """The last is a word that the first version of the estate does not know, and so is the last product."""
 
@@ -101,7 +107,16 @@ def _fact(one: Record) -> Fact:
     return Ordered(order=one.name, product=product, amount=int(amount))
 
 
-def estate(version: int, *, known: frozenset[str], on_failure: Any, meanings: dict[str, str]) -> Estate:
+def approvals(bosses: int) -> Approvals:
+    """Whose word counts for an order of `asked`."""
+    people = {name: Person(roles=("boss",) if name in BOSSES[-bosses:] else ()) for name in BOSSES}
+    kind = Kind(roles=("boss",), automatic_up_to={"EUR": "1.00"})
+    return Approvals(roles={"boss": Role(up_to={"EUR": "10.00"})}, people=people, kinds={"order": kind})
+
+
+def estate(
+    version: int, *, known: frozenset[str], on_failure: Any, meanings: dict[str, str], bosses: int = 2
+) -> Estate:
     """A version of the estate: which words have a meaning, which mean something new, what a failed order does."""
     technical = ExceptionPolicy(cause_class="technical", owner="operations", severity="high", deadline_h=4, runbook="r")
     data = ExceptionPolicy(cause_class="data", owner="master data", severity="medium", deadline_h=24, runbook="r")
@@ -112,10 +127,11 @@ def estate(version: int, *, known: frozenset[str], on_failure: Any, meanings: di
     policies = Policies(
         exceptions={"*": technical, "map.missing": data}, flows={"order": FlowPolicy(on_failure=on_failure)}
     )
-    return Estate(version=version, tables={"word": words}, policies=policies, ownership={})
+    tables = {"word": words}
+    return Estate(version=version, tables=tables, policies=policies, ownership={}, approvals=approvals(bosses))
 
 
-FIRST_WORDS = frozenset({PLAIN, LATER, PREPAID, NOTED, "silver", "gold"})
+FIRST_WORDS = frozenset({PLAIN, LATER, PREPAID, NOTED, ASKED, "silver", "gold"})
 FIRST_ESTATE = estate(1, known=FIRST_WORDS, on_failure="hold", meanings={})
 
 
@@ -129,6 +145,8 @@ def meaning(word: str, known: Estate) -> str:
 async def order(tx: Any, event: Ordered | Corrected, *, systems: Systems, **_: Any) -> None:
     meant = await tx.check("meaning", meaning, event.product)
     terms = {"amount": event.amount, "product": meant}
+    if event.product == ASKED and not (await tx.approval("agreed", _asked(event, terms))).is_approved:
+        return
     await tx.effect(
         "bill", systems.billing.write(event.order, terms), undo=lambda _: systems.billing.take_back(event.order)
     )
@@ -142,6 +160,17 @@ async def order(tx: Any, event: Ordered | Corrected, *, systems: Systems, **_: A
     )
     if event.product == NOTED:
         await tx.effect("note", systems.notes.write(event.order, terms))
+
+
+def _asked(event: Ordered | Corrected, terms: dict[str, Any]) -> Asked:
+    return Asked(
+        kind="order",
+        what=f"deliver {event.order}",
+        amount=Money(event.amount, "EUR"),
+        recent=Money(0, "EUR"),
+        payload={"order": event.order, **terms},
+        requested_by="sales",
+    )
 
 
 def tell_sales(fact: Ordered | Corrected, stop: Stop, *, systems: Systems, **_: Any) -> Operation:

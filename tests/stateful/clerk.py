@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from accordant.kernel.ids import content_hash
-from tests.stateful.business import NOTED, PREPAID, Record
+from tests.stateful.business import ASKED, NOTED, PREPAID, UNASKED_UP_TO, Record
 from tests.stateful.systems import System, Systems
 
 WRITTEN = ("billing", "erp", "support")
@@ -22,6 +22,10 @@ class Clerk:
     """An estate that compensates was in force at some time."""
     meanings_changed: bool = False
     """An accepted word meant something else for some time."""
+    agreed: set[tuple[str, int]] = field(default_factory=set)
+    """Order and amount to which somebody with the right to it said yes; also where the platform died over it."""
+    declined: set[str] = field(default_factory=set)
+    """Orders to which somebody with the right to it said no; also where the platform died over it."""
 
     def newest(self, kind: str, name: str) -> Record | None:
         known = self.versions.get((kind, name))
@@ -80,6 +84,19 @@ def overwritten(systems: Systems) -> list[str]:
             found.append(f"tier of {line.business_id}: version {n} after {newest[line.business_id]}")
         newest[line.business_id] = max(n, newest.get(line.business_id, 0))
     return found
+
+
+def unasked(systems: Systems, clerk: Clerk) -> list[str]:
+    """What was billed although it needed somebody's word, and nobody gave it."""
+    return [
+        f"billing: {line.business_id} for {line.command['amount']}, to which nobody agreed"
+        for line in systems.billing.ledger
+        if line.verb == "write"
+        and line.business_id not in systems.billing.foreign
+        and line.command["product"] == f"the {ASKED}"
+        and line.command["amount"] > UNASKED_UP_TO
+        and (line.business_id, line.command["amount"]) not in clerk.agreed
+    ]
 
 
 def net(system: System, order: str) -> int:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from accordant.operations.replay import Selection
-from tests.stateful.business import FIRST_WORDS, NOTED, PRODUCTS, TIERS, UNKNOWN
+from tests.stateful.business import ASKED, BOSSES, FIRST_WORDS, NOTED, PRODUCTS, TIERS, UNKNOWN
 from tests.stateful.systems import FAULTS, SETTLE_S
 from tests.stateful.world import Delivery, World
 
@@ -14,6 +14,7 @@ ORDERS = {"o1": "ann", "o2": "ann", "o3": "bob"}
 """Two of them share a lane."""
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 _orders, _customers = st.sampled_from(sorted(ORDERS)), st.sampled_from(["ann", "bob"])
+_who = st.sampled_from([BOSSES[:1], BOSSES[1:], BOSSES, ("sales",)])
 _which = st.integers(0, 5)
 _dropped = st.integers(0, 4).map(lambda n: n == 4)
 _systems = st.sampled_from(["notes", "billing", "erp", "support", "tiers", "crm"])
@@ -33,7 +34,7 @@ def on_the_way(machine: Any) -> bool:
 
 
 class PlatformMachine(RuleBasedStateMachine):
-    """Approvals have no rules yet: `tx.approval` will bring `approve`, `reject` and `approve_by_two` beside `retry`."""
+    """One company, its customers, its systems, its people and its bad luck."""
 
     def fresh_url(self) -> str:
         """Address of a new database."""
@@ -56,6 +57,18 @@ class PlatformMachine(RuleBasedStateMachine):
         newest = self.world.clerk.newest("order", order)
         if newest is None or newest.content != content:
             self.world.edit("order", order, customer=ORDERS[order], content=content, dropped=dropped)
+
+    @precondition(alive)
+    @rule(order=_orders, actors=_who, yes=st.booleans(), later=st.sampled_from([0, 0, 30 * HOUR, 4 * DAY]))
+    def order_needs_a_word(self, order: str, actors: tuple[str, ...], yes: bool, later: int) -> None:
+        """Asked for, and answered at once, late or too late, in one step, so that examples get further."""
+        if self.world.clerk.newest("order", order) is None:
+            self.world.edit("order", order, customer=ORDERS[order], content=f"{ASKED} 200", dropped=False)
+            self.world.deliver(self.world.on_the_way[-1])
+        for act in (lambda: self.world.work(1), lambda: self.answer(0, actors, yes)):
+            if alive(self):
+                act()
+                self.world.time.advance(later)
 
     @rule(customer=_customers, tier=st.sampled_from(TIERS), dropped=_dropped)
     def edit_tier(self, customer: str, tier: str, dropped: bool) -> None:
@@ -187,6 +200,17 @@ class PlatformMachine(RuleBasedStateMachine):
             self.world.operate(*[lambda n=n: desk.release(cause, actor=f"ops {n}") for n in range(people)])
 
     @precondition(alive)
+    @rule(which=_which, actors=_who, yes=st.booleans())
+    def let_answer(self, which: int, actors: tuple[str, ...], yes: bool) -> None:
+        self.answer(which, actors, yes)
+
+    def answer(self, which: int, actors: tuple[str, ...], yes: bool) -> None:
+        """Of two who answer at once, with a yes and a no, one is heard."""
+        asked = self.world.waiting()
+        if asked:
+            self.world.answer(asked[which % len(asked)], {name: yes == (n == 0) for n, name in enumerate(actors)})
+
+    @precondition(alive)
     @rule(which=_which, kind=st.sampled_from(["inbox", "transaction"]), people=st.sampled_from([1, 1, 2]))
     def replay(self, which: int, kind: str, people: int) -> None:
         rows = self.world.books.tables()[kind]
@@ -214,11 +238,12 @@ class PlatformMachine(RuleBasedStateMachine):
         knows_more=st.booleans(),
         on_failure=st.sampled_from(["hold", "hold", "compensate"]),
         changed=st.sampled_from(["", "", "", "plain", "later"]),
+        bosses=st.sampled_from([1, 2, 2]),
     )
-    def edit_estate(self, knows_more: bool, on_failure: str, changed: str) -> None:
+    def edit_estate(self, knows_more: bool, on_failure: str, changed: str, bosses: int) -> None:
         words = FIRST_WORDS | ({UNKNOWN, "platnium"} if knows_more else set())
         meanings = {changed: f"the new {changed}"} if changed else {}
-        self.world.decide(known=frozenset(words), on_failure=on_failure, meanings=meanings)
+        self.world.decide(known=frozenset(words), on_failure=on_failure, meanings=meanings, bosses=bosses)
 
     # --- what must hold ---
 

@@ -19,6 +19,7 @@ from accordant.kernel import failpoints
 from accordant.kernel.clock import SteadyClock, utc_text
 from accordant.kernel.database import Changes, Database
 from accordant.kernel.errors import Retryable
+from accordant.operations.approvals import ApprovalDesk
 from accordant.operations.exceptions import Desk, DeskParts
 from accordant.operations.replay import ReplayParts, Replays
 from accordant.operations.telling import Notice, Teller
@@ -86,6 +87,7 @@ class Platform(Rig):
             flows=self.flows,
         )
         self.desk = Desk(parts, estate=self.newest_estate, reread=self.pump.nudge)
+        self.approvals = ApprovalDesk(parts, estate=self.newest_estate, wake=self.engine.nudge)
         self.replays = Replays(
             ReplayParts(
                 database=self.database,

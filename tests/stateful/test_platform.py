@@ -48,6 +48,7 @@ def play(fresh_url: databases.FreshUrl, chosen: settings) -> Counter[str]:
             counts["examples"] += 1
             counts["steps"] += self.steps
             counts["deaths"] += self.world.platform.lives - 1
+            counts["answers"] += self.world.heard
             counts["transactions"] += len(self.world.books.tables()["transaction"])
             counts["effects"] += sum(len(one.ledger) for one in self.world.systems.all())
 
@@ -62,6 +63,7 @@ def test_the_books_are_as_the_clerk_would_have_them(sqlite_template: Path, tmp_p
     assert counts["deaths"] > 20, counts
     assert counts["transactions"] > 60, counts
     assert counts["effects"] > 100, counts
+    assert counts["answers"] > 20, counts
 
 
 @pytest.mark.postgres

@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec
 
+from accordant.backbone.rows import ApprovalRow, DecisionRow
 from accordant.kernel import failpoints
 from accordant.kernel.errors import AccordantError
+from accordant.operations.approvals import Verdict, waiting
 from tests.stateful.books import Books
-from tests.stateful.business import DAY_S, FIRST_WORDS, UNKNOWN, Record, estate
+from tests.stateful.business import BOSSES, DAY_S, FIRST_WORDS, UNKNOWN, Record, estate
 from tests.stateful.clerk import Clerk
 from tests.stateful.loop import START_MS, VirtualLoop, WorldTime
 from tests.stateful.platform import Platform
@@ -44,6 +46,8 @@ class World:
         self.delivered: list[Delivery] = []
         self.refused: list[str] = []
         """Codes that operators were told."""
+        self.heard = 0
+        """Answers to approvals that counted."""
         self._numbers = 0
         self.run(self.platform.start)
 
@@ -102,9 +106,10 @@ class World:
 
     # --- the company ---
 
-    def decide(self, *, known: frozenset[str], on_failure: str, meanings: dict[str, str]) -> None:
+    def decide(self, *, known: frozenset[str], on_failure: str, meanings: dict[str, str], bosses: int = 2) -> None:
         """A new version of the estate."""
-        following = estate(max(self.platform.estates) + 1, known=known, on_failure=on_failure, meanings=meanings)
+        version = max(self.platform.estates) + 1
+        following = estate(version, known=known, on_failure=on_failure, meanings=meanings, bosses=bosses)
         self.platform.estates[following.version] = following
         self.clerk.may_be_taken_back |= on_failure == "compensate"
         self.clerk.meanings_changed |= bool(meanings)
@@ -123,6 +128,29 @@ class World:
                 assert isinstance(one, AccordantError), f"an operator was answered {one!r}"
                 self.refused.append(one.code)
         return answers if finished else []
+
+    def waiting(self) -> list[ApprovalRow]:
+        """What waits for somebody's word."""
+        return self.platform.database.read_now(lambda connection: waiting(connection, tenant="t"))
+
+    def answer(self, asked: ApprovalRow, words: dict[str, bool]) -> None:
+        """Everybody answers at the same moment; whoever has no right to it must be refused."""
+        desk, people = self.platform.approvals, self.platform.newest_estate().approvals.people
+        entitled = {name: yes for name, yes in words.items() if name in people and people[name].roles}
+        for yes in entitled.values():
+            if yes:
+                self.clerk.agreed.add((asked.subject, asked.amount_minor))
+            else:
+                self.clerk.declined.add(asked.subject)
+        said = [
+            lambda name=name, yes=yes: desk.decide(asked.approval_id, Verdict(approve=yes, actor=name))
+            for name, yes in words.items()
+        ]
+        answers = self.operate(*said)
+        heard = [name for name, one in zip(words, answers, strict=False) if isinstance(one, DecisionRow)]
+        self.heard += len(heard)
+        assert len(heard) <= 1, f"several were heard: {heard}"
+        assert set(heard) <= set(entitled), f"{heard} was heard, who has no right to it"
 
     # --- life and death ---
 
@@ -160,13 +188,20 @@ class World:
         self.decide(known=words, on_failure="hold", meanings={})
         self.settle()
         self.settle()
+        self._agree()
         self._release(self._open_causes())
         for _ in range(3):
             self.settle()
+            self._agree()
             while mended := self._open_causes(*MENDED):
                 self._release(mended)
                 self.settle()
             self.time.advance(4 * DAY_S)
+        self.settle()
+
+    def _agree(self) -> None:
+        for asked in self.waiting():
+            self.answer(asked, {BOSSES[1]: True})
         self.settle()
 
     def settle(self) -> None:
