@@ -22,7 +22,14 @@ from accordant.connector.sandbox import (
 from accordant.connector.sandbox.vendor import System
 from accordant.systems.netsuite.sandbox import ACCESS, answers, setup, suiteql, views
 from accordant.systems.netsuite.sandbox.access import Gate
-from accordant.systems.netsuite.sandbox.records import Books, RecordType, amount_minor, currency_of, merged
+from accordant.systems.netsuite.sandbox.records import (
+    Books,
+    RecordType,
+    amount_minor,
+    currency_of,
+    customer_of,
+    merged,
+)
 from accordant.systems.netsuite.sandbox.transactions import checked_transaction
 
 BASE_CONCURRENCY = 5
@@ -170,11 +177,12 @@ class NetSuite(Sandbox):
         return kind, record
 
     def _in_use(self, table: str, record_id: str) -> bool:
-        columns = {"customer": "entity", "subsidiary": "subsidiary", "currency": "currency"}
         transactions = self.books.tables["transaction"].values()
         if table == "item":
-            return any(line["item"] == record_id for one in transactions for line in one["item"])
-        return any(one.get(columns[table]) == record_id for one in transactions)
+            return any(line["item"] == record_id for one in transactions for line in one.get("item", ()))
+        if table == "customer":
+            return any(customer_of(one) == record_id for one in transactions)
+        return any(one.get(table) == record_id for one in transactions)
 
 
 def _type(call: Call) -> RecordType:

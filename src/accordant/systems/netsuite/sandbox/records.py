@@ -1,6 +1,7 @@
 """What NetSuite keeps: record types, how they refer to each other, and what a save refuses."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
@@ -26,6 +27,8 @@ class RecordType(msgspec.Struct, frozen=True, kw_only=True):
     references: Mapping[str, str] = {}
     """Property → table it refers to."""
     sublists: tuple[str, ...] = ()
+    customer: str = ""
+    """Property of a transaction that refers to its customer; SuiteQL calls it `entity` for every type."""
     code: str = ""
     """`type` of a transaction in SuiteQL."""
     prefix: str = ""
@@ -49,6 +52,7 @@ _SALES_ORDER = RecordType(
     required={"entity": "Customer", "item": "Items"},
     references={"entity": "customer", "subsidiary": "subsidiary", "currency": "currency"},
     sublists=("item",),
+    customer="entity",
     code="SalesOrd",
     prefix="SO",
 )
@@ -174,11 +178,19 @@ def resolve(books: Books, table: str, *, reference: Any, field: str, path: str) 
 
 def amount_minor(books: Books, record: Record) -> int:
     """The transaction's total in its currency's smallest unit; NetSuite rounds a line to its currency's decimals."""
-    return sum(line_minor(line, currency_of(books, record)) for line in record["item"])
+    currency = currency_of(books, record)
+    if "item" in TYPES[record["recordType"]].sublists:
+        return sum(rounded_minor(line["amount"], currency) for line in record["item"])
+    return rounded_minor(record["total"], currency)
 
 
-def line_minor(line: Record, currency: str) -> int:
-    return int(line["amount"].scaleb(exponent(currency)).to_integral_value(rounding="ROUND_HALF_UP"))
+def customer_of(record: Record) -> str:
+    """The id of a transaction's customer."""
+    return record[TYPES[record["recordType"]].customer]
+
+
+def rounded_minor(amount: Decimal, currency: str) -> int:
+    return int(amount.scaleb(exponent(currency)).to_integral_value(rounding="ROUND_HALF_UP"))
 
 
 def currency_of(books: Books, record: Record) -> str:

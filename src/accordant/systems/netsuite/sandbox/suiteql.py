@@ -13,7 +13,7 @@ import msgspec
 
 from accordant.connector.sandbox import Record, Refused
 from accordant.systems.netsuite.sandbox.answers import error
-from accordant.systems.netsuite.sandbox.records import TYPES, Books
+from accordant.systems.netsuite.sandbox.records import TYPES, Books, customer_of
 
 _COLUMNS: dict[str, dict[str, str]] = {
     "customer": {
@@ -134,6 +134,8 @@ def _holds(table: str, row: Record, *, condition: Condition) -> bool:
 def _shown(table: str, row: Record, *, column: str) -> str | None:
     if column == "type":
         return TYPES[row["recordType"]].code
+    if column == "entity":
+        return customer_of(row)
     value = row.get(_COLUMNS[table][column])
     if column == "status":
         value = value or row.get("status")

@@ -1,22 +1,36 @@
-"""What NetSuite checks and computes when a sales order or a credit memo is saved.
+"""What NetSuite checks and computes when a transaction is saved: what all have in common, and each type's own rules.
 
 A credit memo takes the same customer, subsidiary, currency, item lines and period; its amounts are positive over REST.
 Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_0404042133.html (credit memo, 2026.1)
 """
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from accordant.connector.sandbox import Record
 from accordant.systems.netsuite.sandbox.answers import invalid_value, missing_value, user_error
-from accordant.systems.netsuite.sandbox.records import Books, resolve
+from accordant.systems.netsuite.sandbox.records import TYPES, Books, resolve
 
 PENDING_FULFILLMENT = "B"
 CLOSED = "H"
 LARGEST = Decimal(10) ** 15
-STATUS_NAMES = {PENDING_FULFILLMENT: "Pending Fulfillment", CLOSED: "Closed"}
 UNAPPLIED = "A"
-MEMO_STATUS_NAMES = {UNAPPLIED: "Open"}
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What one type of transaction has of its own."""
+
+    completed: Callable[[Books, Record], Record]
+    """Its own parts with defaults, its status and its `total`; raises Refused."""
+    status_in: str
+    """The property that keeps its status, a letter."""
+    statuses: Mapping[str, str]
+    """Letter → name."""
+    told: Callable[[Record], Record]
+    """Its own parts in canonical words, beside customer, subsidiary, currency, amount, lines and date."""
 
 
 def checked_transaction(books: Books, record: Record) -> Record:
@@ -26,7 +40,8 @@ def checked_transaction(books: Books, record: Record) -> Record:
         Refused: an inactive customer, item or subsidiary, a subsidiary or currency that is not the customer's, or a
             closed period.
     """
-    customer_id = resolve(books, "customer", reference=record["entity"], field="entity", path="entity")
+    named = TYPES[record["recordType"]].customer
+    customer_id = resolve(books, "customer", reference=record[named], field=named, path=named)
     customer = books.get("customer", customer_id) or {}
     subsidiary = record.get("subsidiary") or customer["subsidiary"]
     resolve(books, "subsidiary", reference=subsidiary, field="subsidiary", path="subsidiary")
@@ -41,26 +56,54 @@ def checked_transaction(books: Books, record: Record) -> Record:
         raise user_error(
             "The transaction date you specified is not within the date range of your accounting period.", "tranDate"
         )
-    lines = [_checked_line(books, line, path=f"item.items[{place}]") for place, line in enumerate(record["item"])]
+    own = RULES[record["recordType"]].completed(books, record)
+    return {**record, "subsidiary": subsidiary, "currency": currency, "tranDate": dated, **own}
+
+
+def _order(books: Books, record: Record) -> Record:
+    """Lines that can be closed, and the status that follows from them."""
+    sold = _item_lines(books, record)
+    lines = [{**line, "isClosed": bool(line.get("isClosed", False))} for line in sold]
+    status = CLOSED if all(line["isClosed"] for line in lines) else PENDING_FULFILLMENT
+    return {"item": lines, "orderStatus": status, "total": _total(lines)}
+
+
+def _order_told(record: Record) -> Record:
     return {
-        **record,
-        "subsidiary": subsidiary,
-        "currency": currency,
-        "tranDate": dated,
-        **(_open_memo(lines) if record["recordType"] == "creditMemo" else _order(lines)),
-        "total": sum((line["amount"] for line in lines), Decimal(0)),
+        "opportunity": record.get("otherRefNum"),
+        "subscription": record.get("memo"),
+        "status": "closed" if record["orderStatus"] == CLOSED else "open",
     }
 
 
-def _order(lines: list[Record]) -> Record:
-    """An order's own parts: lines that can be closed, and the status that follows from them."""
-    lines = [{**line, "isClosed": bool(line.get("isClosed", False))} for line in lines]
-    return {"item": lines, "orderStatus": CLOSED if all(line["isClosed"] for line in lines) else PENDING_FULFILLMENT}
+def _open_memo(books: Books, record: Record) -> Record:
+    """Nothing applies a credit memo to an invoice here."""
+    lines = _item_lines(books, record)
+    return {"item": lines, "status": UNAPPLIED, "total": _total(lines)}
 
 
-def _open_memo(lines: list[Record]) -> Record:
-    """A credit memo's own parts; nothing applies it to an invoice here."""
-    return {"item": lines, "status": UNAPPLIED}
+def _memo_told(record: Record) -> Record:
+    return {"memo": record.get("memo")}
+
+
+RULES: Mapping[str, Rules] = {
+    "salesOrder": Rules(
+        completed=_order,
+        status_in="orderStatus",
+        statuses={PENDING_FULFILLMENT: "Pending Fulfillment", CLOSED: "Closed"},
+        told=_order_told,
+    ),
+    "creditMemo": Rules(completed=_open_memo, status_in="status", statuses={UNAPPLIED: "Open"}, told=_memo_told),
+}
+"""By record type, for every type that `records.TYPES` keeps in the table `transaction`."""
+
+
+def _item_lines(books: Books, record: Record) -> list[Record]:
+    return [_checked_line(books, line, path=f"item.items[{place}]") for place, line in enumerate(record["item"])]
+
+
+def _total(lines: list[Record]) -> Decimal:
+    return sum((line["amount"] for line in lines), Decimal(0))
 
 
 def _checked_line(books: Books, line: Record, *, path: str) -> Record:

@@ -9,9 +9,10 @@ from accordant.systems.netsuite.sandbox.records import (
     RecordType,
     amount_minor,
     currency_of,
-    line_minor,
+    customer_of,
+    rounded_minor,
 )
-from accordant.systems.netsuite.sandbox.transactions import CLOSED, MEMO_STATUS_NAMES, STATUS_NAMES
+from accordant.systems.netsuite.sandbox.transactions import RULES
 
 RECORD_ROOT = "/services/rest/record/v1"
 _TABLE_TYPES = {"customer": "customer", "subsidiary": "subsidiary", "currency": "currency"}
@@ -21,6 +22,7 @@ def shown(books: Books, kind: RecordType, *, record: Record, origin: str, expand
     """One record as `GET` answers it; sublists are links unless expanded."""
     here = f"{origin}{RECORD_ROOT}/{kind.name}/{record['id']}"
     answer: Record = {"links": [{"rel": "self", "href": here}]}
+    rules = RULES.get(kind.name)
     for name, value in record.items():
         if value is None or name in ("recordType", "type"):
             continue
@@ -28,11 +30,10 @@ def shown(books: Books, kind: RecordType, *, record: Record, origin: str, expand
             answer[name] = _reference(books, kind.references[name], record_id=str(value), origin=origin)
         elif name in kind.sublists:
             answer[name] = _sublist(books, value, here=f"{here}/{name}", expand=expand, origin=origin)
-        elif name == "orderStatus":
-            answer[name] = {"id": value, "refName": STATUS_NAMES[value]}
-            answer["status"] = {"id": STATUS_NAMES[value], "refName": STATUS_NAMES[value]}
-        elif name == "status":
-            answer[name] = {"id": MEMO_STATUS_NAMES[value], "refName": MEMO_STATUS_NAMES[value]}
+        elif rules is not None and name == rules.status_in:
+            status = rules.statuses[value]
+            answer[name] = {"id": value, "refName": status}
+            answer["status"] = {"id": status, "refName": status}
         else:
             answer[name] = value
     return answer
@@ -42,8 +43,7 @@ def dump(books: Books) -> dict[str, list[Record]]:
     """Everything of the business in canonical words, without native ids or times, each list sorted by its bytes."""
     found: dict[str, list[Record]] = {
         "customer": [_canonical_customer(books, record) for record in books.tables["customer"].values()],
-        "order": [],
-        "credit_memo": [],
+        **{TYPES[name].kind: [] for name in RULES},
     }
     for record in books.tables["transaction"].values():
         found[TYPES[record["recordType"]].kind].append(_canonical_transaction(books, record))
@@ -70,32 +70,28 @@ def _canonical_customer(books: Books, record: Record) -> Record:
 
 def _canonical_transaction(books: Books, record: Record) -> Record:
     currency = currency_of(books, record)
-    lines = [
-        {
-            "product": _business_id(books, "item", record_id=line["item"]),
-            "quantity": format(line["quantity"].normalize(), "f"),
-            "amount_minor": line_minor(line, currency),
-        }
-        for line in record["item"]
-    ]
+    sold = {"lines": _canonical_lines(books, record["item"], currency=currency)} if "item" in record else {}
     return {
         "business_id": record.get("externalId"),
-        "customer": _business_id(books, "customer", record_id=record["entity"]),
+        "customer": _business_id(books, "customer", record_id=customer_of(record)),
         "subsidiary": _business_id(books, "subsidiary", record_id=record["subsidiary"]),
         "currency": currency,
         "amount_minor": amount_minor(books, record),
-        "lines": lines,
+        **sold,
         "date": record["tranDate"],
-        **(_of_order(record) if record["recordType"] == "salesOrder" else {"memo": record.get("memo")}),
+        **RULES[record["recordType"]].told(record),
     }
 
 
-def _of_order(record: Record) -> Record:
-    return {
-        "opportunity": record.get("otherRefNum"),
-        "subscription": record.get("memo"),
-        "status": "closed" if record["orderStatus"] == CLOSED else "open",
-    }
+def _canonical_lines(books: Books, lines: list[Record], *, currency: str) -> list[Record]:
+    return [
+        {
+            "product": _business_id(books, "item", record_id=line["item"]),
+            "quantity": format(line["quantity"].normalize(), "f"),
+            "amount_minor": rounded_minor(line["amount"], currency),
+        }
+        for line in lines
+    ]
 
 
 def _business_id(books: Books, table: str, *, record_id: str | None) -> str | None:
