@@ -5,6 +5,7 @@ from datetime import date
 import msgspec
 
 from accordant.governance.approvals import Approvals
+from accordant.governance.collections import Collections
 from accordant.governance.policies import Policies
 
 NO_OWNER = "master data"
@@ -43,6 +44,7 @@ class Estate(msgspec.Struct, frozen=True, kw_only=True):
     ownership: dict[str, str]
     """`customer.legal_entity` → the system of record; `reference.product` → the owner of that table."""
     approvals: Approvals = Approvals()
+    collections: Collections = Collections()
 
     def effective(self, table: str, value: str, *, on: date) -> tuple[ReferenceRow, ...]:
         """Every row of the value that holds on this day; more than one target is an ambiguity."""

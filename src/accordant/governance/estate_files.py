@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from accordant.governance.approval_files import read_approvals
+from accordant.governance.collection_files import read_collections
 from accordant.governance.estate import Estate, ReferenceRow, Tables
 from accordant.governance.likeness import did_you_mean
 from accordant.governance.policies import FALLBACK, ExceptionPolicy, FlowPolicy, Policies
@@ -21,7 +22,7 @@ NOUNS = (
 
 
 def load_estate(folder: Path, *, version: int = 0) -> Estate:
-    """policies.yaml, ownership.yaml, approvals.yaml where there is one, and reference/*.csv of a folder.
+    """policies.yaml, ownership.yaml, approvals.yaml and collections.yaml where there are any, and reference/*.csv.
 
     Raises:
         Misconfigured: `detail["problems"]` lists up to 50 lines `path:line:col: code: what – expected – how to fix`.
@@ -31,8 +32,17 @@ def load_estate(folder: Path, *, version: int = 0) -> Estate:
     ownership = _read_ownership(folder, problems)
     approvals = read_approvals(folder, problems)
     tables = _read_tables(folder, problems)
+    entities = tuple(tables.get("legal_entity", {}))
+    collections = read_collections(folder, problems, legal_entities=entities)
     problems.raise_if_any("the estate")
-    return Estate(version=version, tables=tables, policies=policies, ownership=ownership, approvals=approvals)
+    return Estate(
+        version=version,
+        tables=tables,
+        policies=policies,
+        ownership=ownership,
+        approvals=approvals,
+        collections=collections,
+    )
 
 
 def write_reference_row(folder: Path, table: str, *, row: ReferenceRow) -> None:

@@ -4,7 +4,7 @@ import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
 
-_PARTS = ("approvals.yaml", "connections.yaml", "ownership.yaml", "policies.yaml", "reference")
+_PARTS = ("approvals.yaml", "collections.yaml", "connections.yaml", "ownership.yaml", "policies.yaml", "reference")
 
 
 def install(folder: Path) -> bool:
