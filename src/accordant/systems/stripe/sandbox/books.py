@@ -52,6 +52,11 @@ class Books:
             searchable=False,
             group_of=lambda record: record["customer"],
         )
+        self.notes = self._shelf(
+            "credit note", "credit_notes", searchable=False, group_of=lambda record: record["invoice"]
+        )
+        self.numbers: set[str | None] = set()
+        """Invoice numbers in use."""
         self.products = self._shelf("product", "products")
         self.prices = self._shelf("price", "prices")
         self.events = self._shelf("event", "events", searchable=False)
@@ -168,6 +173,19 @@ def invoice_change(change: Any, invoice: Record) -> Change:
     )
 
 
+def credit_note_change(change: Any, note: Record) -> Change:
+    """The amount is positive, as Stripe shows it: what the customer is given."""
+    money = from_stripe(int(note["total"]), note["currency"])
+    return Change(
+        kind="credit_note",
+        change=change,
+        native_id=note["id"],
+        amount_minor=money.amount_minor,
+        currency=money.currency,
+        body=note,
+    )
+
+
 def entry_change(entry: Record) -> Change:
     """Without the balance that it ended in: two equal entries look equal, whatever went before them.
 
@@ -204,6 +222,7 @@ def canonical_dump(books: Books) -> dict[str, list[Record]]:
             entries[kind].append(_entry_line(record, name, customer=names.get(record["customer"], "")))
     return {
         **{kind: _sorted(lines) for kind, lines in entries.items()},
+        "credit_note": _sorted([_note_line(record, names) for record in books.notes.values()]),
         "customer": _sorted(customers),
         "invoice": _sorted([_invoice_line(record, names) for record in books.invoices.values()]),
         "subscription": _sorted(subscriptions),
@@ -233,6 +252,13 @@ def _invoice_line(record: Record, names: dict[str, str]) -> Record:
     money = from_stripe(int(record["total"]), record["currency"])
     amounts = {"amount_minor": money.amount_minor, "currency": money.currency}
     return {"business_id": _billed_for(record) or "", "customer": names.get(record["customer"], ""), **amounts}
+
+
+def _note_line(record: Record, names: dict[str, str]) -> Record:
+    money = from_stripe(int(record["total"]), record["currency"])
+    amounts = {"amount_minor": money.amount_minor, "currency": money.currency}
+    said = {"number": record["number"], "status": record["status"]}
+    return {"business_id": "", "customer": names.get(record["customer"], ""), **amounts, **said}
 
 
 def _customer_line(record: Record) -> Record:

@@ -29,7 +29,9 @@ from accordant.connector.sandbox.faults import FaultKind
 from accordant.systems.stripe.sandbox import SECRET_KEY, reads
 from accordant.systems.stripe.sandbox.books import REQUEST_ID, Books, canonical_dump
 from accordant.systems.stripe.sandbox.catalog import Catalog, endpoint_shape
+from accordant.systems.stripe.sandbox.credit_notes import CreditNotes
 from accordant.systems.stripe.sandbox.credits import Credits
+from accordant.systems.stripe.sandbox.drafts import Drafts
 from accordant.systems.stripe.sandbox.invoices import Invoices, load_invoice
 from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, product_shape
 from accordant.systems.stripe.sandbox.subscriptions import Subscriptions
@@ -59,10 +61,15 @@ class StripeSandbox(Sandbox):
     def routes(self) -> Iterable[Route]:
         catalog, subscriptions = Catalog(self.books), Subscriptions(self.books)
         entries, invoices = Credits(self.books), Invoices(self.books)
+        drafts, notes = Drafts(self.books), CreditNotes(self.books)
         writes: tuple[tuple[str, str, str, Handler], ...] = (
             ("POST", "/v1/customers", "customer.create", catalog.create_customer),
             ("POST", "/v1/customers/{id}", "customer.update", catalog.update_customer),
             ("POST", ENTRIES, "customer_balance_transaction.create", entries.create),
+            ("POST", "/v1/credit_notes", "credit_note.create", notes.create),
+            ("POST", "/v1/credit_notes/{id}/void", "credit_note.void", notes.void),
+            ("POST", "/v1/invoices", "invoice.create", drafts.create),
+            ("POST", "/v1/invoices/{id}/add_lines", "invoice.add_lines", drafts.add_lines),
             ("POST", "/v1/invoices/{id}/finalize", "invoice.finalize", invoices.finalize),
             ("POST", "/v1/invoices/{id}/pay", "invoice.pay", invoices.pay),
             ("POST", "/v1/products", "product.create", catalog.create_product),

@@ -27,7 +27,9 @@ _INVOICE: Record = {
     "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None, "provider": None, "status": None},
     "billing_reason": "manual",
     "default_tax_rates": [],
+    "description": None,
     "discounts": [],
+    "effective_at": None,
     "livemode": False,
     "metadata": {},
     "number": None,
@@ -68,6 +70,8 @@ class Invoices:
             **before,
             **dict.fromkeys(("amount_due", "amount_remaining"), due),
             "automatically_finalizes_at": None,
+            "effective_at": before["effective_at"] or now_s,
+            "number": before["number"] or self._next_number(customer),
             "starting_balance": balance,
             "ending_balance": balance + total - due,
             "status": "open",
@@ -75,7 +79,7 @@ class Invoices:
         }
         told = [Told(type="invoice.finalized", record=record)]
         if due == 0:
-            record = _paid(record, now_s)
+            record = paid(record, now_s)
             told = [Told(type="invoice.finalized", record=record), Told(type="invoice.paid", record=record)]
         return self._write(call, record, told=told, posted=posted)
 
@@ -88,8 +92,16 @@ class Invoices:
         outside = one_of(params.get("paid_out_of_band", "false"), ("true", "false"), param="paid_out_of_band")
         if outside == "false":
             raise Refused(error_reply(NO_PAYMENT, code="resource_missing"))
-        record = _paid(before, self._books.now_s())
+        record = paid(before, self._books.now_s())
         return self._write(call, record, told=[Told(type="invoice.paid", record=record)])
+
+    def _next_number(self, customer: Record) -> str:
+        """Each customer has a sequence of its own, as accounts have where nothing else is chosen."""
+        earlier = sum(1 for one in self._books.invoices.group(customer["id"]) if one["status"] != "draft")
+        prefix, n = customer["invoice_prefix"], earlier + 1
+        while f"{prefix}-{n:04}" in self._books.numbers:
+            n += 1
+        return f"{prefix}-{n:04}"
 
     def _applied(self, invoice: Record, customer: Record, *, balance: int, by: int) -> Posted:
         posting = Posting(amount=by, currency=invoice["currency"], type="applied_to_invoice", invoice=invoice["id"])
@@ -98,6 +110,7 @@ class Invoices:
     def _write(self, call: Call, record: Record, *, told: list[Told], posted: Posted | None = None) -> Write:
         def apply() -> None:
             self._books.invoices.put(record)
+            self._books.numbers.add(record["number"])
             if posted is not None:
                 posted.put(self._books)
             self._books.tell(call, told if posted is None else [*told, *posted.told])
@@ -113,7 +126,7 @@ def load_invoice(books: Books, given: Mapping[str, Any]) -> None:
     owners = [one for one in books.customers.values() if one["metadata"].get("customer_id") == given["customer_id"]]
     if not owners:
         raise ValueError(f"no customer carries the customer_id {given['customer_id']!r}")
-    blank = _invoice(books.new_id("in_1"), customer=owners[0], created=books.now_s(), total=int(given["total"]))
+    blank = blank_invoice(books.new_id("in_1"), customer=owners[0], created=books.now_s(), total=int(given["total"]))
     due_on = given.get("due_on")
     due_s = int(datetime.fromisoformat(str(due_on)).replace(tzinfo=UTC).timestamp()) if due_on else None
     record: Record = {
@@ -123,7 +136,7 @@ def load_invoice(books: Books, given: Mapping[str, Any]) -> None:
         "due_date": due_s,
         "status": str(given.get("status", "open")),
     }
-    books.invoices.put(_paid(record, books.now_s()) if record["status"] == "paid" else record)
+    books.invoices.put(paid(record, books.now_s()) if record["status"] == "paid" else record)
 
 
 def invoice_shape(record_id: str, *, subscription: Record, customer: Record, lines: list[Record]) -> Record:
@@ -135,7 +148,7 @@ def invoice_shape(record_id: str, *, subscription: Record, customer: Record, lin
     created = subscription["created"]
     sent = subscription["collection_method"] == "send_invoice"
     parent = {"subscription": subscription["id"], "metadata": subscription["metadata"]}
-    blank = _invoice(record_id, customer=customer, created=created, total=total)
+    blank = blank_invoice(record_id, customer=customer, created=created, total=total)
     return {
         **blank,
         "automatically_finalizes_at": created + 3600 if sent else None,
@@ -149,7 +162,7 @@ def invoice_shape(record_id: str, *, subscription: Record, customer: Record, lin
     }
 
 
-def _invoice(record_id: str, *, customer: Record, created: int, total: int) -> Record:
+def blank_invoice(record_id: str, *, customer: Record, created: int, total: int) -> Record:
     """What every invoice has; the rest says whence it came."""
     url = f"/v1/invoices/{record_id}/lines"
     return {
@@ -166,7 +179,7 @@ def _invoice(record_id: str, *, customer: Record, created: int, total: int) -> R
     }
 
 
-def _paid(record: Record, now_s: int) -> Record:
+def paid(record: Record, now_s: int) -> Record:
     passed = {**record["status_transitions"], "paid_at": now_s}
     amounts = {"amount_paid": record["amount_due"], "amount_remaining": 0}
     return {**record, **amounts, "status": "paid", "status_transitions": passed}

@@ -9,7 +9,9 @@ from typing import Any, cast
 
 from accordant.connector.sandbox import Call, Record, Reply
 from accordant.systems.stripe.sandbox.books import Books
+from accordant.systems.stripe.sandbox.credit_notes import CreditNotes
 from accordant.systems.stripe.sandbox.credits import Credits
+from accordant.systems.stripe.sandbox.drafts import Drafts
 from accordant.systems.stripe.sandbox.shelf import PAGING, Keep, ListSpec, Shelf
 from accordant.systems.stripe.sandbox.subscriptions import Subscriptions
 from accordant.systems.stripe.sandbox.wire import Params, invalid, one_of, only, required, rows
@@ -48,7 +50,10 @@ def routes(books: Books, subscriptions: Subscriptions) -> Iterator[tuple[str, st
             yield f"{shelf.url}/search", f"{word}.search", _search(shelf)
         yield shelf.url, f"{word}.list", _subscriptions(shelf) if word == "subscription" else _list(shelf)
         yield f"{shelf.url}/{{id}}", f"{word}.get", _one(shelf)
-    entries = Credits(books)
+    entries, notes = Credits(books), CreditNotes(books)
+    yield "/v1/credit_notes", "credit_note.list", notes.listed
+    yield "/v1/credit_notes/{id}", "credit_note.get", notes.one
+    yield "/v1/invoices/{id}/lines", "invoice.lines", Drafts(books).lines
     yield "/v1/customers/{id}/balance_transactions", "customer_balance_transaction.list", entries.listed
     yield "/v1/customers/{id}/balance_transactions/{entry}", "customer_balance_transaction.get", entries.one
     yield "/v1/subscription_items", "subscription_item.list", subscriptions.items

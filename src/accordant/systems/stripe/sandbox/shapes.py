@@ -219,6 +219,8 @@ def _before_basil(value: Any) -> Any:
             parent = shown.pop("parent")
             shown["subscription"] = parent["subscription_details"]["subscription"] if parent else None
             shown |= {"paid": shown["status"] == "paid", "paid_out_of_band": False, "total_tax_amounts": []}
+        case "credit_note":
+            shown |= {"refund": None, "tax_amounts": []}
         case "product":
             shown["features"] = shown.get("marketing_features", [])
         case _:
