@@ -282,7 +282,7 @@ class Inbox:
                     stream="Opportunity",
                     delivery_id=row.delivery_id,
                     body=row.body,
-                    received_at_ms=1_795_262_400_123,
+                    received_at_ms=SystemClock().now_ms(),
                     correlation_id="c",
                 )
             )
