@@ -1,8 +1,8 @@
 """Salesforce as the CRM: deals are polled from it, and each shows where it stands with the platform."""
 
-from accordant.connector.capabilities import Assumption, Connector, SandboxSeed, Stream
-from accordant.systems.salesforce.client import API_VERSION, CAPABILITIES, SalesforceClient, manners
-from accordant.systems.salesforce.mapping import STREAM, translate
+from accordant.connector.capabilities import Assumption, Connector, SandboxSeed
+from accordant.systems.salesforce.client import API_VERSION, CAPABILITIES, STREAMS, SalesforceClient, manners
+from accordant.systems.salesforce.mapping import translate
 from accordant.systems.salesforce.sandbox import CLIENT_ID, CLIENT_SECRET
 from accordant.systems.salesforce.webhooks import verify
 
@@ -51,6 +51,6 @@ connector = Connector(
     assumptions=ASSUMPTIONS,
     translate=translate,
     verify=verify,
-    streams=(Stream(name=STREAM, poll=SalesforceClient.changed_opportunities, look_back_s=10.0),),
+    streams=STREAMS,
     sandbox_seed=SandboxSeed(credentials={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}),
 )
