@@ -54,9 +54,10 @@ bench: setup ## measure against the floor and the rivals and write the report (Q
 campaign: setup ## run the long fault and kill campaigns
 	@$(BIN)/python tools/campaign.py
 
-docs: setup ## regenerate docs/reference and the tables of docs/guarantees.md from the code
+docs: setup ## regenerate docs/reference, docs/flows and the tables of docs/guarantees.md from the code
 	@$(BIN)/python -m accordant.canonical.export docs/reference/schemas
 	@$(BIN)/python -m accordant.proving.guarantees docs
+	@$(BIN)/python -m accordant.experience.flow_pages docs/flows
 
 lock: ## resolve the dependencies anew and pin them by hash
 	@test -x $(BIN)/uv || { test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); $(PIP_INSTALL) uv; }

@@ -48,7 +48,9 @@ def list_flows(*, json: bool) -> None:
         write_json({"flows": [_told(name, one) for name, one in flows.items()]})
         return
     screen = Screen()
-    rows = [[cell(name, "bold"), cell(one.story.partition("\n")[0]), cell(_how(name))] for name, one in flows.items()]
+    rows = [
+        [cell(name, "bold"), cell(one.story.partition("\n")[0]), cell(how_played(name))] for name, one in flows.items()
+    ]
     columns = (Column("flow", is_whole=True), Column("what it does", wraps=True), Column("played by", is_whole=True))
     print_grid(screen, columns, rows=rows)
 
@@ -97,8 +99,9 @@ def _money(amounts: list[int]) -> str:
 
 
 def _told(name: str, one: Flow) -> Json:
-    return {"flow": name, "on": one.on.type, "owner": one.owner, "story": one.story, "played_by": _how(name)}
+    return {"flow": name, "on": one.on.type, "owner": one.owner, "story": one.story, "played_by": how_played(name)}
 
 
-def _how(name: str) -> str:
+def how_played(name: str) -> str:
+    """The command that plays a flow."""
     return f"accordant demo --flow {name}" if name in PLAYS else "accordant demo"
