@@ -72,7 +72,7 @@ class _Picture:
         if self._told.producer in self._lanes:
             x = self._left_of(self._told.producer)
             self._canvas.pill(x + 6, y, width=_LANE_W - 12, text=_apart(self._told.event))
-            self._canvas.arrow(x + 4, y + 14, to=self._spine() + 12, kind="event")
+            self._canvas.arrow(x + 4, y + 14, to=(self._spine() + 12, y + 14), kind="event")
         else:
             self._canvas.pill(self._spine() + 24, y, width=_LANE_W, text=_apart(self._told.event))
         self._canvas.dot(self._spine(), y + 14)
@@ -99,8 +99,8 @@ class _Picture:
             self._canvas.paragraph(_PAD + 12, self._y + 18, text=text, width=_OWN_W - 24, style="soft")
             for verb in blocked:
                 x = self._left_of(verb.system)
-                self._canvas.arrow(_PAD + _OWN_W - 10, self._y + 22, to=x + 5, kind="tell")
-                self._canvas.box(x + 6, self._y + 6, size=(_LANE_W - 12, 32), lines=[verb.words], kind="tell")
+                self._canvas.arrow(_PAD + _OWN_W - 10, self._y + 22, to=(x + 5, self._y + 22), kind="tell")
+                self._canvas.box((x + 6, self._y + 6, _LANE_W - 12, 32), lines=[verb.words], kind="tell")
             self._y += 48
 
     def _end(self, text: str) -> None:
@@ -115,7 +115,7 @@ class _Picture:
         self.rows(frame.items, depth=depth + 1)
         self._y += 2
         width = self._canvas.width - 2 * x
-        self._canvas.frame(hole, x, top, size=(width, self._y - top), label=frame.label, kind=frame.kind)
+        self._canvas.frame(hole, at=(x, top, width, self._y - top), label=frame.label, kind=frame.kind)
         self._y += 8
 
     def _step(self, step: Step, depth: int) -> None:
@@ -138,14 +138,13 @@ class _Picture:
         if step.kind == "approval":
             lines = self._who(step)
             x, tall = self._left_of(PEOPLE), 14.0 * len(lines) + 14
-            self._canvas.arrow(start, y, to=x + 5, kind="approval", both=True)
-            self._canvas.box(x + 6, y - 15, size=(_LANE_W - 12, tall), lines=lines, kind="approval")
+            self._canvas.arrow(start, y, to=(x + 5, y), kind="approval", both=True)
+            self._canvas.box((x + 6, y - 15, _LANE_W - 12, tall), lines=lines, kind="approval")
             for verb in step.verbs:
                 at = self._left_of(verb.system)
-                self._canvas.arrow(_PAD + _OWN_W - 26, y + 26, to=at + 5, kind="tell", bend=y)
-                self._canvas.box(
-                    at + 6, y + 12, size=(_LANE_W - 12, 42), lines=[verb.words, "while it waits"], kind="tell"
-                )
+                self._canvas.arrow(_PAD + _OWN_W - 12, y, to=(at + 5, y + 26), kind="tell")
+                said = [verb.words, "while it waits"]
+                self._canvas.box((at + 6, y + 12, _LANE_W - 12, 42), lines=said, kind="tell")
                 height = 74.0
             return max(height, tall + 4)
         for verb in step.verbs:
@@ -156,16 +155,16 @@ class _Picture:
         """One system that a step reads, writes or hears from."""
         y, x = self._y + 16, self._left_of(verb.system)
         if step.kind in ("recall", "expect"):
-            self._canvas.arrow(x + 5, y, to=start, kind="read" if step.kind == "recall" else "event")
+            self._canvas.arrow(x + 5, y, to=(start, y), kind="read" if step.kind == "recall" else "event")
             words = verb.words if step.kind == "recall" else _apart(verb.name)
-            self._canvas.box(x + 6, y - 14, size=(_LANE_W - 12, 28), lines=[words], kind="read")
+            self._canvas.box((x + 6, y - 14, _LANE_W - 12, 28), lines=[words], kind="read")
             return 34
         kind = "tell" if step.kind == "notice" else "effect"
         undone = [f"↶ {one.words}" for one in step.undo]
         badge = self._told.classes.get((verb.system, verb.name), "")
-        self._canvas.arrow(start, y, to=x + 5, kind=kind)
-        size = (_LANE_W - 12, 28 + 15 * len(undone))
-        self._canvas.box(x + 6, y - 14, size=size, lines=[verb.words, *undone], kind=kind, badge=badge)
+        self._canvas.arrow(start, y, to=(x + 5, y), kind=kind)
+        place = (x + 6, y - 14, _LANE_W - 12, 28 + 15 * len(undone))
+        self._canvas.box(place, lines=[verb.words, *undone], kind=kind, badge=badge)
         return 34 + 15 * len(undone)
 
     def _who(self, step: Step) -> list[str]:

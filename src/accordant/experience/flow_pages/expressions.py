@@ -106,7 +106,7 @@ class Expressions(ABC):
         callee = self.value(node.func, scope)
         positional = [self.value(one, scope) for one in node.args]
         named = {one.arg: self.value(one.value, scope) for one in node.keywords if one.arg}
-        kinds = kinds_in(node, callee, scope)
+        kinds = kinds_in(node, callee, scope=scope)
         if kinds is not None:
             return kinds
         if can_be_followed(callee, scope) and scope.depth < _DEPTH_MAX:

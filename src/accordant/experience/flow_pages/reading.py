@@ -134,7 +134,7 @@ class _Reader(Expressions):
         value = getattr(node, "value", None)
         found = self.value(value, scope) if isinstance(value, ast.expr) else None
         for target in node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]:
-            _bind(target, found, scope)
+            _bind(target, found, scope=scope)
 
     def _if(self, node: ast.If, scope: Scope) -> str:
         decided = truth(self.value(node.test, scope))
@@ -154,10 +154,10 @@ class _Reader(Expressions):
         if isinstance(over, Many):
             for key, value in over.all:
                 pair = Many(((None, key), (None, value)))
-                _bind(node.target, pair if key is not None else value, scope)
+                _bind(node.target, pair if key is not None else value, scope=scope)
                 self.follow(node.body, scope)
             return
-        _bind(node.target, None, scope)
+        _bind(node.target, None, scope=scope)
         first = node.target.elts[0] if isinstance(node.target, ast.Tuple) else node.target
         self._frame("each", f"for each {ast.unparse(first).replace('_', ' ')}", items=self.block(node.body, scope))
 
@@ -228,13 +228,13 @@ def _steps_in(node: ast.AST) -> list[ast.Call]:
     ]
 
 
-def _bind(target: Any, value: Any, scope: Scope) -> None:
+def _bind(target: Any, value: Any, *, scope: Scope) -> None:
     if isinstance(target, ast.Name):
         scope.local[target.id] = value
     elif isinstance(target, ast.Tuple):
         parts = [one for _, one in value.all] if isinstance(value, Many) else [None] * len(target.elts)
         for one, part in zip(target.elts, parts, strict=False):
-            _bind(one, part, scope)
+            _bind(one, part, scope=scope)
 
 
 def _with_condition(one: Item, unless: str) -> Item:

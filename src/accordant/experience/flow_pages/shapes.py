@@ -88,6 +88,10 @@ def wrapped(text: str, *, width: float, size: float) -> list[str]:
     return lines
 
 
+Place = tuple[float, float, float, float]
+"""Left, top, width and height."""
+
+
 class Canvas:
     """Shapes in the order in which they are painted."""
 
@@ -139,20 +143,17 @@ class Canvas:
         self._parts.append(f'<rect class="box amber" x="{x:g}" y="{y:g}" width="{width:g}" height="28" rx="14"/>')
         self.text(x + width / 2, y + 18, text=text, style="verb", middle=True)
 
-    def arrow(self, x: float, y: float, *, to: float, kind: str, both: bool = False, bend: float | None = None) -> None:
-        """From one lane to another; `bend` is the height it leaves from."""
-        colour, tip = _COLOUR[kind], 6 if to > x else -6
+    def arrow(self, x: float, y: float, *, to: tuple[float, float], kind: str, both: bool = False) -> None:
+        """From one lane to another, first down and then across."""
+        colour, tip = _COLOUR[kind], 6 if to[0] > x else -6
         dashed = " dashed" if kind in ("read", "tell") else ""
-        leaves = f"M{x + 14:g} {bend:g} V{y:g}" if bend is not None else f"M{x:g} {y:g}"
-        self._parts.append(f'<path class="arrow {colour}{dashed}" d="{leaves} H{to:g}"/>')
-        heads = f"M{to:g} {y:g} l{-tip} -4 v8 Z" + (f" M{x:g} {y:g} l{tip} -4 v8 Z" if both else "")
+        self._parts.append(f'<path class="arrow {colour}{dashed}" d="M{x:g} {y:g} V{to[1]:g} H{to[0]:g}"/>')
+        heads = f"M{to[0]:g} {to[1]:g} l{-tip} -4 v8 Z" + (f" M{x:g} {y:g} l{tip} -4 v8 Z" if both else "")
         self._parts.append(f'<path class="full {colour}" d="{heads}"/>')
 
-    def box(
-        self, x: float, y: float, *, size: tuple[float, float], lines: Sequence[str], kind: str, badge: str = ""
-    ) -> None:
+    def box(self, at: Place, *, lines: Sequence[str], kind: str, badge: str = "") -> None:
         """What happens in a lane; `badge` is the effect class."""
-        width, height = size
+        x, y, width, height = at
         colour = _COLOUR[kind]
         dashed = " dashed" if kind in ("read", "tell") else ""
         self._parts.append(
@@ -167,9 +168,9 @@ class Canvas:
             )
             self._parts.append(f'<text class="letter" x="{x + width - 14:g}" y="{y + 18:g}">{badge}</text>')
 
-    def frame(self, place: int, x: float, y: float, /, size: tuple[float, float], label: str, kind: str) -> None:
+    def frame(self, place: int, *, at: Place, label: str, kind: str) -> None:
         """A frame around steps, painted behind them."""
-        width, height = size
+        x, y, width, height = at
         colour = _COLOUR[kind]
         tab = width_of(label, 11.5) * 1.1 + 20
         self._parts[place] = (

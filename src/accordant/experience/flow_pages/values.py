@@ -121,7 +121,7 @@ def joined(values: list[Any]) -> Any:
     return Kinds(kinds) if kinds else next(iter(known_values), None)
 
 
-def kinds_in(node: ast.Call, callee: Any, scope: Scope) -> Kinds | None:
+def kinds_in(node: ast.Call, callee: Any, *, scope: Scope) -> Kinds | None:
     """The kinds among which a flow chooses where it puts a question; None for any other call."""
     if not (isinstance(callee, Known) and callee.it is Asked):
         return None
