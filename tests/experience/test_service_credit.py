@@ -40,8 +40,11 @@ def lines(home: Path, system: str, kind: str) -> list[Json]:
 def test_every_branch_ends_as_it_must(played: tuple[Path, Json, str, str]) -> None:
     _, report, shown, _ = played
     assert report["holds"]
-    assert {one["branch"]: one["must_be_minor"] for one in report["branches"] if one["must_be_minor"]} == CREDITED
-    assert {one["case_shows"] for one in report["branches"]} == {"credited", "rejected", "blocked"}
+    for system in ("billing", "books"):
+        found = {one["branch"]: one["found"][system] for one in report["branches"] if one["found"][system]}
+        assert found == {name: [{"amount_minor": minor, "currency": "USD"}] for name, minor in CREDITED.items()}
+    assert {one["found"]["support"] for one in report["branches"]} == {"credited", "rejected", "blocked"}
+    assert all(one["found"] == one["must"] for one in report["branches"])
     assert shown.count("holds") == len(report["branches"]) == 11
     assert "does not hold" not in shown
 

@@ -1,33 +1,24 @@
 """What is played on the whole platform: every shipped flow, and what people do at the desk and at the door."""
 
 import asyncio
-import hmac
 import random
-import time
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 from sqlalchemy import select, text
 
 from accordant.backbone.rows import inbox_table, transaction_table
 from accordant.connector.sandbox import Fault, FaultPlan
 from accordant.operations.replay import ReplayParts, Replays, Selection
-from tests.experience.company import ACCOUNT, deal
+from tests.experience.company import deal
 from tests.kills.company import Company
-from tests.kills.credits import a_case_is_open, at_once, finance_agrees, support_asks
+from tests.kills.deals import LOST, MISSPELT, WON
+from tests.kills.flows import service_credit
+from tests.kills.outside import deliver
 from tests.kills.scene import Scene
 from tests.kills.shipped import Shipped, Stage
 from tests.kills.small import SMALL
-
-PARENT = {**ACCOUNT, "Id": "001Kx0000000002IAA", "Name": "Lone Star Holding"}
-CHILD = {**ACCOUNT, "ParentId": PARENT["Id"], "Parent_Name__c": PARENT["Name"]}
-FAMILY: dict[str, Any] = {"Account": [PARENT, CHILD]}
-WON: dict[str, Any] = {**FAMILY, "Opportunity": [deal("7")]}
-MISSPELT: dict[str, Any] = {**FAMILY, "Opportunity": [deal("7", Product__c="Ledger Strat")]}
-LOST: dict[str, Any] = {**FAMILY, "Opportunity": [deal("7", StageName="Closed Lost")]}
 
 
 def _upgrade(number: str, *, to: int) -> dict[str, Any]:
@@ -81,27 +72,12 @@ async def vendors_knock(stage: Stage) -> None:
     noise = {"id": "evt_1", "object": "event", "type": "noise"}
     bodies = [msgspec.json.encode(noise), msgspec.json.encode(noise), msgspec.json.encode({**noise, "x": 1}), b"{no"]
     for body in bodies:
-        assert await knock(stage, body) in {200, 202}
+        assert await deliver(stage, "stripe", body) in {200, 202}
     held = inbox_table.c
     query = select(held.message_id.label("id")).where(held.state == "quarantined", held.note.like("json.%"))
     quarantined = await stage.until(lambda: stage.rows(query))
     await replay(stage, quarantined)
     await stage.until(lambda: stage.rows(query))
-
-
-async def knock(stage: Stage, body: bytes) -> int:
-    """A delivery signed as billing signs, over HTTP; sent again until somebody answers, as vendors do."""
-    (secret,) = stage.platform.connections["stripe"].settings.webhook_secrets
-    signed_at = str(int(time.time()))
-    signature = hmac.new(secret.encode(), signed_at.encode() + b"." + body, sha256).hexdigest()
-    headers = {"Stripe-Signature": f"t={signed_at},v1={signature}"}
-    url = f"http://{stage.settings.host}:{await stage.port()}/hooks/stripe"
-    while True:
-        try:
-            async with aiohttp.ClientSession(headers=headers) as session, session.post(url, data=body) as answer:
-                return answer.status
-        except aiohttp.ClientConnectionError:
-            await asyncio.sleep(0.02)
 
 
 async def one_cannot_be_kept(stage: Stage) -> None:
@@ -157,22 +133,18 @@ def books_are_slow(company: Company) -> None:
 
 
 SHIPPED = (
-    Shipped(name="onboarding", shows=WON),
-    Shipped(name="amendment", before=(WON,), ended_before=1, shows=AMENDED, ended=2),
-    Shipped(name="correction", before=(MISSPELT,), ended_before=1, director=sales_corrects, ended=2),
+    Shipped(name="onboarding", is_sampled=True, shows=WON),
+    Shipped(name="amendment", is_sampled=True, before=(WON,), ended_before=1, shows=AMENDED, ended=2),
+    Shipped(name="correction", is_sampled=True, before=(MISSPELT,), ended_before=1, director=sales_corrects, ended=2),
     Shipped(
-        name="countered", before=(WON,), ended_before=1, shows=AMENDED, ended=2, prepare=compensating, then=books_refuse
-    ),
-    Shipped(name="credited", before=(WON,), ended_before=1, then=a_case_is_open, director=finance_agrees, ended=2),
-    Shipped(
-        name="undecided",
+        name="countered",
+        is_sampled=True,
         before=(WON,),
         ended_before=1,
-        prepare=at_once,
-        then=a_case_is_open,
-        director=support_asks,
+        shows=AMENDED,
         ended=2,
-        only=("approval.",),
+        prepare=compensating,
+        then=books_refuse,
     ),
     Shipped(name="rough", shows=WON, then=answers_get_lost, only=("effect.", "vendor.request")),
     Shipped(
@@ -226,4 +198,8 @@ SHIPPED = (
         only=("dbos.", "locks.", "database.turn", "effect.confirm", "drive.end"),
     ),
 )
-SCENES: dict[str, Scene] = {one.name: one for one in (*SHIPPED, *SMALL)}
+FLOWS = (
+    *service_credit.SCENES,
+)  # fmt: skip
+"""The scenes of each flow that has a file of its own in `flows`."""
+SCENES: dict[str, Scene] = {one.name: one for one in (*SHIPPED, *FLOWS, *SMALL)}

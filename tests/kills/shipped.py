@@ -148,6 +148,8 @@ class Shipped(msgspec.Struct, frozen=True, kw_only=True):
     read_back_every_s: float = 0.03
     only: tuple[str, ...] = ()
     """Beginnings of the places to kill at; all of them where there are none."""
+    is_sampled: bool = False
+    """The quick sample draws from it."""
     on: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: ALONE)
     """The engines on each database."""
 

@@ -15,6 +15,7 @@ from tests.campaign_figures import drop
 from tests.kills.case import Case
 from tests.kills.order import Order
 from tests.kills.play import Tally, outcomes
+from tests.kills.plays import FLOWS, SHIPPED
 
 NOT_THERE = {
     # SQLite has one process, no workers, no server that could drop a lock or plan for empty tables, and refuses no text
@@ -29,8 +30,7 @@ NOT_THERE = {
 }
 """Boundaries that the code for this database never comes to; the other database's matrix is killed at each of them."""
 TODAY = date.today().toordinal()  # noqa: DTZ011 - which sample is drawn, nothing more
-FLOWS = ("onboarding", "amendment", "correction", "countered", "credited", "winding")
-QUICK = tuple(f"{name}/journal" for name in FLOWS)
+QUICK = (*(f"{one.name}/journal" for one in (*SHIPPED, *FLOWS) if one.is_sampled), "winding/journal")
 
 
 @pytest.fixture
