@@ -185,12 +185,18 @@ class Rig:
             sequence="1",
             content=order,
         )
+        return await self.told(told)
+
+    async def told(self, told: Told) -> str:
+        """A fact arrives as its message tells it; gives the id of its transaction."""
         message = msgspec.convert(
             {**dict.fromkeys(MessageRow.__struct_fields__, ""), "tenant": "t", "received_at_ms": 1}, MessageRow
         )
-        event = event_of(message, told, fact=fact, occurrence="1", at_ms=self.clock.now_ms())
+        event = event_of(message, told, fact=told.fact, occurrence="1", at_ms=self.clock.now_ms())
         changes = Changes()
-        opened = Router(self.flows, clock=self.clock).route(changes, event, fact=fact, estate_version=max(self.estates))
+        opened = Router(self.flows, clock=self.clock).route(
+            changes, event, fact=told.fact, estate_version=max(self.estates)
+        )
         await self.writer.commit(changes, at="test")
         self.engine.nudge()
         return opened[0].transaction_id if opened else ""
