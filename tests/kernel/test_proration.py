@@ -87,6 +87,15 @@ def test_a_price_changed_in_the_middle() -> None:
     assert change.amount == Money(52_845, "USD")
 
 
+def test_three_decimals_of_which_the_last_is_always_nought() -> None:
+    year, since = days("2026-01-01", "2027-01-01"), date(2026, 7, 2)
+    change = delta(Money(1_000_000, "KWD"), Money(2_000_000, "KWD"), period=year, since=since, step_minor=10)
+    assert (change.unused, change.charged) == (Money(501_370, "KWD"), Money(1_002_740, "KWD"))
+    assert remaining(Money(1_000_010, "KWD"), year, since=since, step_minor=10) == Money(501_370, "KWD")
+    assert remaining(Money(1_000_010, "KWD"), year, since=since) == Money(501_375, "KWD")
+    assert remaining(Money(1_000_003, "KWD"), year, since=since, step_minor=10) == Money(501_371, "KWD")
+
+
 def test_months_that_are_cut_short() -> None:
     parts = by_month(Money(1_000, "USD"), days("2028-01-31", "2028-03-02"))
     assert [(part.period.starts_on.isoformat(), part.amount.amount_minor) for part in parts] == [

@@ -8,11 +8,13 @@ from accordant.kernel.money import Money
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One product on an order. `total` is for the whole quantity."""
+    """One product on an order. `total` is for the whole quantity; negative on a line that gives something back."""
 
     product_id: str
     quantity: int
     total: Money
+    description: str = ""
+    """What the line is for, where it adjusts another one; empty for what was sold first."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ from accordant.canonical.opportunity import DealStanding
 from accordant.canonical.order import Order
 from accordant.canonical.refund import Refund, RefundEntry
 from accordant.canonical.settlement import Settlement
-from accordant.canonical.subscription import Subscription, SubscriptionChange
+from accordant.canonical.subscription import RunningPeriod, Subscription, SubscriptionChange
+from accordant.kernel.proration import Delta
 
 
 class Crm(SystemPort, Protocol):
@@ -41,10 +42,23 @@ class Billing(SystemPort, Protocol):
 
     def start_subscription(self, subscription: Subscription, *, account: Receipt) -> Operation: ...
 
-    def amend_subscription(self, change: SubscriptionChange, *, existing: Receipt) -> Operation: ...
+    async def running_period(self, existing: Receipt, *, currency: str) -> RunningPeriod:
+        """The period that a subscription is charged for now. Raises what a read raises."""
+        ...
+
+    async def preview_change(self, change: SubscriptionChange, *, existing: Receipt) -> Delta:
+        """What billing itself would charge for a change from `change.since` on; nothing is changed."""
+        ...
+
+    def amend_subscription(self, change: SubscriptionChange, *, existing: Receipt) -> Operation:
+        """Change it; with `change.since`, what is left of the running period is invoiced at once.
+
+        The receipt's facts `unused_minor` and `charged_minor` then say what was.
+        """
+        ...
 
     def revert_amendment(self, change: SubscriptionChange, *, existing: Receipt) -> Operation:
-        """Bring the subscription back to `change.before`."""
+        """Bring the subscription back to `change.before`, and what was invoiced for the change to nothing."""
         ...
 
     def end_subscription(self, subscription: Subscription, *, existing: Receipt) -> Operation:

@@ -5,6 +5,7 @@ from datetime import date
 import msgspec
 
 from accordant.kernel.money import Money
+from accordant.kernel.proration import Period
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,3 +30,13 @@ class SubscriptionChange(msgspec.Struct, frozen=True, kw_only=True):
     """As it shall be."""
     before: Subscription
     """As it was; reverting writes this."""
+    since: date | None = None
+    """The first day of the running period at the new price; None where nothing of the running period changes."""
+
+
+class RunningPeriod(msgspec.Struct, frozen=True, kw_only=True):
+    """What billing is charging for now."""
+
+    period: Period
+    step_minor: int
+    """The smallest amount that billing charges in the currency: 10 where the last of three decimals must be 0."""

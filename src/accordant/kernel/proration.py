@@ -95,14 +95,19 @@ def shared(total: Money, weights: Sequence[int]) -> tuple[Money, ...]:
     return tuple(Money(sign * (quotient + (at in first)), total.currency) for at, (quotient, _) in enumerate(divided))
 
 
-def remaining(total: Money, period: Period, *, since: date) -> Money:
-    """What of the period's total belongs to the days from `since` on; half a minor unit is rounded away from zero.
+def remaining(total: Money, period: Period, *, since: date, step_minor: int = 1) -> Money:
+    """What of the period's total belongs to the days from `since` on; half a step is rounded away from zero.
+
+    `step_minor` is the smallest amount that can be charged: 10 where the last of three decimals is always 0. A total
+    that is no whole number of steps is shared to the minor unit.
 
     Raises:
         Malformed: `date.outside_period`.
     """
     left = period.days_from(since)
-    return shared(total, (left, period.days - left))[0]
+    step = 1 if total.amount_minor % step_minor else step_minor
+    steps = Money(total.amount_minor // step, total.currency)
+    return Money(step * shared(steps, (left, period.days - left))[0].amount_minor, total.currency)
 
 
 def elapsed(total: Money, period: Period, *, before: date) -> Money:
@@ -110,14 +115,17 @@ def elapsed(total: Money, period: Period, *, before: date) -> Money:
     return total - remaining(total, period, since=before)
 
 
-def delta(old: Money, new: Money, *, period: Period, since: date) -> Delta:
+def delta(old: Money, new: Money, *, period: Period, since: date, step_minor: int = 1) -> Delta:
     """What changing the price of the whole period from `old` to `new` costs, from the day `since` on.
+
+    `step_minor` as in `remaining`.
 
     Raises:
         Malformed: `date.outside_period`, or `currency.mismatch`.
     """
     _ = new - old  # both in one currency
-    return Delta(unused=remaining(old, period, since=since), charged=remaining(new, period, since=since))
+    unused, charged = (remaining(one, period, since=since, step_minor=step_minor) for one in (old, new))
+    return Delta(unused=unused, charged=charged)
 
 
 def by_month(total: Money, period: Period) -> tuple[Part, ...]:
