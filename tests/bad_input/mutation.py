@@ -31,6 +31,12 @@ _CREDIT = (
     b'"detail":{"id":"5158","actor_id":"7","organization_id":"9","priority":"HIGH","subject":"Down"},'
     b'"event":{"custom_field":{"title":"Accordant credit request"},"current":{"value":"120.00 outage"}}}'
 )
+_INVOICE = (
+    b'{"id":"evt_2","object":"event","type":"invoice.finalized","created":1763640000,"data":{"object":{"id":"in_1",'
+    b'"number":"N-1","customer":"cus_1","currency":"usd","created":1763640000,"status":"open","total":107,'
+    b'"lines":{"data":[{"id":"il_1","amount":100,"currency":"usd","quantity":1,"period":{"start":1,"end":2}}]},'
+    b'"amount_due":107,"amount_paid":0,"amount_remaining":107,"total_taxes":[{"amount":7}]}}}'
+)
 _TOKENS = [
     *(b'{ } [ ] " : , \\ \\u0000 \\ud800 null true NaN'.split()),
     *b'-Infinity 1e400 1E+1000000 -0 00 1_0 +1 .5 5. " " // <a>'.split(),
@@ -84,7 +90,7 @@ class Fuzz:
         files = [(self.estate.estate / name).read_bytes() for name in ("connections.yaml", "ownership.yaml")]
         deals = [good.encode() for good in self.export.GOOD.values()]
         self.targets = [
-            ("stripe", [EVENT], self._event("stripe"), 200),
+            ("stripe", [EVENT, _INVOICE], self._event("stripe"), 200),
             ("zendesk", [_ZENDESK, _CREDIT], self._event("zendesk"), 200),
             ("deal", [row], self.deal.understand, 300),
             ("answer", [b'{"records":[' + row + b'],"done":true}', b"[" + EVENT + b"]"], _answer, 150),

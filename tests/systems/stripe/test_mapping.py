@@ -38,7 +38,7 @@ def _event(kind: str, **record: Any) -> bytes:
         (_event("customer.created"), "not_used"),
         (_event("customer.created", metadata="none"), "not_used"),
         (_event("invoice.created", metadata={"customer_id": "c"}), "not_used"),
-        (_event("invoice.paid"), "not_used"),
+        (_event("invoice.upcoming"), "not_used"),
         (_event("issuing.card.created"), "unknown_type"),
     ],
 )

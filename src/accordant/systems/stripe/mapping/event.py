@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from accordant.backbone.message import Ignored, Message, Told
+from accordant.systems.stripe.mapping import invoice_events
 from accordant.systems.stripe.mapping.envelope import Event, Members, read
 
-TOLD_BY: Mapping[str, Callable[[Event, Members], list[Told] | Ignored]] = {}
+TOLD_BY: Mapping[str, Callable[[Event, Members], list[Told] | Ignored]] = {**invoice_events.TOLD}
 """What says the facts of an event, by the event's type; it is asked before any other rule."""
 ECHOES = frozenset(
     {
@@ -58,10 +59,11 @@ KNOWN_EVENTS = ECHOES | frozenset(
 
 
 def translate(message: Message) -> list[Told] | Ignored:
-    """Say what an event means to us: in this version, nothing that we did not know.
+    """Say what an event means to us.
 
     Raises:
-        Malformed: the body is not a Stripe event. Codes: those of `deliveries`, and stripe.not_an_event.
+        Malformed: the body is not a Stripe event. Codes: those of `deliveries`, stripe.not_an_event, and
+            what the row of its type raises.
     """
     event, record = read(message)
     if tell := TOLD_BY.get(event.type):

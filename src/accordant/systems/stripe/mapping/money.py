@@ -33,8 +33,20 @@ def to_stripe(money: Money) -> tuple[int, str]:
 
 
 def from_stripe(amount: int, currency: str) -> Money:
-    """Canonical money of an amount in Stripe's smallest unit."""
+    """Canonical money of an amount in Stripe's smallest unit.
+
+    Raises:
+        Malformed: no currency of money (currency.*), or an amount finer than the currency.
+    """
     code = currency.upper()
     shift = exponent(code) - _STRIPE_EXPONENTS.get(code, exponent(code))
-    minor = amount * 10**shift if shift >= 0 else amount // 10**-shift
+    if shift >= 0:
+        return Money(amount * 10**shift, code)
+    minor, rest = divmod(amount, 10**-shift)
+    if rest:
+        raise Malformed(
+            f"{amount} of Stripe's units is finer than {code} can be; expected a multiple of {10**-shift}",
+            code="money.too_many_decimals",
+            hint="correct the amount in Stripe, then replay the message",
+        )
     return Money(minor, code)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from accordant.connector.sandbox import Call, Change, Delivery, Kit, LaggedStore, Record, RetryPolicy
 from accordant.systems.stripe.mapping import from_stripe
-from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, new_id
+from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, in_event, new_id
 from accordant.systems.stripe.sandbox.shelf import Shelf, metadata_indexes
 
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("stripe_request_id", str)
@@ -82,11 +82,13 @@ class Books:
         """The currency in which the customer was billed first."""
         return next((str(one["currency"]) for one in self.invoices.group(customer)), None)
 
-    def tell(self, call: Call, told: Iterable[Told]) -> None:
-        """Keep the events and send them to every endpoint that wants them."""
-        request = {"id": call.request.get(REQUEST_ID), "idempotency_key": call.headers.get("Idempotency-Key")}
+    def tell(self, call: Call | None, told: Iterable[Told]) -> None:
+        """Keep the events and send them to every endpoint that wants them; without a call, Stripe did it by itself."""
+        request: Record = {"id": None, "idempotency_key": None}
+        if call is not None:
+            request = {"id": call.request.get(REQUEST_ID), "idempotency_key": call.headers.get("Idempotency-Key")}
         for one in told:
-            data: Record = {"object": one.record}
+            data: Record = {"object": in_event(one.record)}
             if one.previous is not None:
                 data["previous_attributes"] = one.previous
             targets = [endpoint for endpoint in self.endpoints.values() if _wants(endpoint, one.type)]
@@ -251,7 +253,8 @@ def _entry_line(entry: Record, name: str, /, customer: str) -> Record:
 def _invoice_line(record: Record, names: dict[str, str]) -> Record:
     money = from_stripe(int(record["total"]), record["currency"])
     amounts = {"amount_minor": money.amount_minor, "currency": money.currency}
-    return {"business_id": _billed_for(record) or "", "customer": names.get(record["customer"], ""), **amounts}
+    said = {"number": record["number"], "status": record["status"]}
+    return {"business_id": _billed_for(record) or "", "customer": names.get(record["customer"], ""), **amounts, **said}
 
 
 def _note_line(record: Record, names: dict[str, str]) -> Record:

@@ -32,7 +32,8 @@ from accordant.systems.stripe.sandbox.catalog import Catalog, endpoint_shape
 from accordant.systems.stripe.sandbox.credit_notes import CreditNotes
 from accordant.systems.stripe.sandbox.credits import Credits
 from accordant.systems.stripe.sandbox.drafts import Drafts
-from accordant.systems.stripe.sandbox.invoices import Invoices, load_invoice
+from accordant.systems.stripe.sandbox.invoices import Invoices
+from accordant.systems.stripe.sandbox.one_off import advance, load_invoice
 from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, product_shape
 from accordant.systems.stripe.sandbox.subscriptions import Subscriptions
 from accordant.systems.stripe.sandbox.wire import Invalid, Params, error_reply, typed_error, unfold
@@ -71,7 +72,9 @@ class StripeSandbox(Sandbox):
             ("POST", "/v1/invoices", "invoice.create", drafts.create),
             ("POST", "/v1/invoices/{id}/add_lines", "invoice.add_lines", drafts.add_lines),
             ("POST", "/v1/invoices/{id}/finalize", "invoice.finalize", invoices.finalize),
+            ("POST", "/v1/invoices/{id}/mark_uncollectible", "invoice.mark_uncollectible", invoices.mark_uncollectible),
             ("POST", "/v1/invoices/{id}/pay", "invoice.pay", invoices.pay),
+            ("POST", "/v1/invoices/{id}/void", "invoice.void", invoices.void),
             ("POST", "/v1/products", "product.create", catalog.create_product),
             ("POST", "/v1/products/{id}", "product.update", catalog.update_product),
             ("POST", "/v1/prices", "price.create", catalog.create_price),
@@ -143,7 +146,7 @@ class StripeSandbox(Sandbox):
     def load(self, data: Mapping[str, Any]) -> int:
         """`{"products": [{"id", "name"}], "webhook_endpoints": [{"url", "secret", "enabled_events"?}], "invoices": …}`.
 
-        Invoices are those of `load_invoice`; their customers are there already.
+        Invoices are those of `load_invoice`; their customers are there already. `advance` names drafts to finalize.
         """
         for given in data.get("products", ()):
             shape = product_shape(str(given["id"]), created=self.books.now_s(), name=str(given["name"]))
@@ -154,6 +157,7 @@ class StripeSandbox(Sandbox):
             self.books.endpoints.put({**record, "enabled_events": list(given.get("enabled_events", ["*"]))})
         for given in data.get("invoices", ()):
             load_invoice(self.books, given)
+        advance(self.books, data.get("advance", ()))
         return sum(len(data.get(kind, ())) for kind in ("products", "webhook_endpoints", "invoices"))
 
     def _reading(self, handler: Handler) -> Callable[[Call], Any]:

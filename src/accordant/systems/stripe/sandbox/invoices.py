@@ -1,12 +1,10 @@
-"""Invoices: the first one of a subscription, one-off ones that are loaded, and how they are finalized and paid.
+"""Invoices: the first one of a subscription, and how they are finalized, paid, voided and written off.
 
-Source: https://docs.stripe.com/api/invoices, /api/invoices/finalize, /api/invoices/pay, and
+Source: https://docs.stripe.com/api/invoices, /api/invoices/finalize, /pay, /void, /mark_uncollectible, and
 https://docs.stripe.com/billing/customer/balance for what finalizing does to a balance (API version 2026-10-28.endive).
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+import msgspec
 
 from accordant.connector.sandbox import Call, Record, Refused, Reply, Write
 from accordant.systems.stripe.sandbox.books import Books, Told, invoice_change
@@ -30,6 +28,7 @@ _INVOICE: Record = {
     "description": None,
     "discounts": [],
     "effective_at": None,
+    "ending_balance": None,
     "livemode": False,
     "metadata": {},
     "number": None,
@@ -42,7 +41,10 @@ _INVOICE: Record = {
     "total_discount_amounts": [],
 }
 _FINALIZE = frozenset({"auto_advance", "expand"})
-_PAY = frozenset({"expand", "forgive", "off_session", "paid_out_of_band"})
+_END = frozenset({"expand"})
+_PAY = frozenset({"expand", "forgive", "off_session", "paid_out_of_band", "payment_method"})
+GOOD_CARD = "pm_card_visa"
+"""Stripe's name of a card that is always charged. Source: https://docs.stripe.com/testing#cards"""
 NO_PAYMENT = "This customer has no attached payment source or default payment method."
 
 
@@ -58,85 +60,120 @@ class Invoices:
         Source: https://docs.stripe.com/billing/customer/balance
         """
         only(params, _FINALIZE)
-        before = self._books.invoices.need(call.params["id"])
-        if before["status"] != "draft":
-            raise Refused(error_reply("This invoice is already finalized, you can't re-finalize a non-draft invoice."))
-        now_s, total = self._books.now_s(), int(before["total"])
-        customer = self._books.customers.need(before["customer"])
-        balance = self._books.balance(customer["id"], before["currency"])
-        due = max(0, total + balance)
-        posted = self._applied(before, customer, balance=balance, by=total - due) if total != due else None
-        record: Record = {
-            **before,
-            **dict.fromkeys(("amount_due", "amount_remaining"), due),
-            "automatically_finalizes_at": None,
-            "effective_at": before["effective_at"] or now_s,
-            "number": before["number"] or self._next_number(customer),
-            "starting_balance": balance,
-            "ending_balance": balance + total - due,
-            "status": "open",
-            "status_transitions": {**before["status_transitions"], "finalized_at": now_s},
-        }
-        told = [Told(type="invoice.finalized", record=record)]
-        if due == 0:
-            record = paid(record, now_s)
-            told = [Told(type="invoice.finalized", record=record), Told(type="invoice.paid", record=record)]
-        return self._write(call, record, told=told, posted=posted)
+        return self._done(call, finalized(self._books, self._books.invoices.need(call.params["id"])))
 
     def pay(self, call: Call, params: Params) -> Write:
-        """Outside Stripe only: nobody here has a card."""
+        """Outside Stripe, or with the one card that is always charged: nobody here has another."""
         only(params, _PAY)
         before = self._books.invoices.need(call.params["id"])
-        if before["status"] != "open":
+        if before["status"] not in ("open", "uncollectible"):
             raise Refused(error_reply(f"Only open invoices can be paid; this one is {before['status']}."))
-        outside = one_of(params.get("paid_out_of_band", "false"), ("true", "false"), param="paid_out_of_band")
-        if outside == "false":
+        outside = one_of(params.get("paid_out_of_band", "false"), ("true", "false"), param="paid_out_of_band") == "true"
+        if not outside and params.get("payment_method") != GOOD_CARD:
             raise Refused(error_reply(NO_PAYMENT, code="resource_missing"))
-        record = paid(before, self._books.now_s())
-        return self._write(call, record, told=[Told(type="invoice.paid", record=record)])
+        record = paid({**before, "attempted": not outside}, self._books.now_s())
+        told = [Told(type="invoice.paid", record=record)]
+        if not outside:  # an attempt that succeeded is told as well
+            told.append(Told(type="invoice.payment_succeeded", record=record))
+        return self._done(call, Done(record=record, told=told))
 
-    def _next_number(self, customer: Record) -> str:
-        """Each customer has a sequence of its own, as accounts have where nothing else is chosen."""
-        earlier = sum(1 for one in self._books.invoices.group(customer["id"]) if one["status"] != "draft")
-        prefix, n = customer["invoice_prefix"], earlier + 1
-        while f"{prefix}-{n:04}" in self._books.numbers:
-            n += 1
-        return f"{prefix}-{n:04}"
+    def void(self, call: Call, params: Params) -> Write:
+        """What the balance paid goes back to the customer.
 
-    def _applied(self, invoice: Record, customer: Record, *, balance: int, by: int) -> Posted:
-        posting = Posting(amount=by, currency=invoice["currency"], type="applied_to_invoice", invoice=invoice["id"])
-        return posting.on(self._books, customer, balance=balance)
+        Source: https://docs.stripe.com/changelog/2019-12-03/customer-balances-returned-voided-invoices
+        """
+        only(params, _END)
+        before = self._ending(call, among=("open", "uncollectible"), word="void")
+        passed = {**before["status_transitions"], "voided_at": self._books.now_s()}
+        record: Record = {**before, "status": "void", "status_transitions": passed}
+        back = int(before["starting_balance"]) - int(before["ending_balance"] or 0)
+        posted = None
+        if back:
+            posting = Posting(
+                amount=back, currency=before["currency"], type="unapplied_from_invoice", invoice=before["id"]
+            )
+            customer = self._books.customers.need(before["customer"])
+            posted = posting.on(self._books, customer, balance=self._books.balance(customer["id"], before["currency"]))
+        return self._done(call, Done(record=record, told=[Told(type="invoice.voided", record=record)], posted=posted))
 
-    def _write(self, call: Call, record: Record, *, told: list[Told], posted: Posted | None = None) -> Write:
+    def mark_uncollectible(self, call: Call, params: Params) -> Write:
+        """It may still be paid, or voided."""
+        only(params, _END)
+        before = self._ending(call, among=("open",), word="uncollectible")
+        passed = {**before["status_transitions"], "marked_uncollectible_at": self._books.now_s()}
+        record = {**before, "status": "uncollectible", "status_transitions": passed}
+        return self._done(call, Done(record=record, told=[Told(type="invoice.marked_uncollectible", record=record)]))
+
+    def _ending(self, call: Call, *, among: tuple[str, ...], word: str) -> Record:
+        before = self._books.invoices.need(call.params["id"])
+        if before["status"] not in among:
+            said = f"You can only mark {' or '.join(among)} invoices as {word}; this one is {before['status']}."
+            raise Refused(error_reply(said))
+        return before
+
+    def _done(self, call: Call, done: "Done") -> Write:
         def apply() -> None:
-            self._books.invoices.put(record)
-            self._books.numbers.add(record["number"])
-            if posted is not None:
-                posted.put(self._books)
-            self._books.tell(call, told if posted is None else [*told, *posted.told])
+            done.put(self._books)
+            self._books.tell(call, done.told)
 
-        return Write(Reply(200, record), (invoice_change("update", record),), apply)
+        if done.posted is not None:
+            done.told.extend(done.posted.told)
+        return Write(Reply(200, done.record), (invoice_change("update", done.record),), apply)
 
 
-def load_invoice(books: Books, given: Mapping[str, Any]) -> None:
-    """A one-off invoice of the customer with our id `customer_id`: `total` in Stripe's units, `currency`, `due_on`.
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice as it shall stand, and what goes with it."""
 
-    It is open unless `status` says otherwise; without `due_on` it is charged automatically and never due.
-    """
-    owners = [one for one in books.customers.values() if one["metadata"].get("customer_id") == given["customer_id"]]
-    if not owners:
-        raise ValueError(f"no customer carries the customer_id {given['customer_id']!r}")
-    blank = blank_invoice(books.new_id("in_1"), customer=owners[0], created=books.now_s(), total=int(given["total"]))
-    due_on = given.get("due_on")
-    due_s = int(datetime.fromisoformat(str(due_on)).replace(tzinfo=UTC).timestamp()) if due_on else None
+    record: Record
+    told: list[Told]
+    posted: Posted | None = None
+
+    def put(self, books: Books) -> None:
+        books.invoices.put(self.record)
+        books.numbers.add(self.record["number"])
+        if self.posted is not None:
+            self.posted.put(books)
+
+
+def finalized(books: Books, before: Record) -> Done:
+    """A draft as it is once finalized: with a number, its balance applied, paid where that covers it wholly."""
+    if before["status"] != "draft":
+        raise Refused(error_reply("This invoice is already finalized, you can't re-finalize a non-draft invoice."))
+    now_s, total = books.now_s(), int(before["total"])
+    customer = books.customers.need(before["customer"])
+    balance = books.balance(customer["id"], before["currency"])
+    due = max(0, total + balance)
     record: Record = {
-        **blank,
-        "collection_method": "send_invoice" if due_on else "charge_automatically",
-        "currency": str(given["currency"]),
-        "due_date": due_s,
-        "status": str(given.get("status", "open")),
+        **before,
+        **dict.fromkeys(("amount_due", "amount_remaining"), due),
+        "automatically_finalizes_at": None,
+        "effective_at": before["effective_at"] or now_s,
+        "starting_balance": balance,
+        "ending_balance": balance + total - due,
+        "number": before["number"] or _next_number(books, customer),
+        "status": "open",
+        "status_transitions": {**before["status_transitions"], "finalized_at": now_s},
     }
-    books.invoices.put(paid(record, books.now_s()) if record["status"] == "paid" else record)
+    told = [Told(type="invoice.finalized", record=record)]
+    if due == 0:
+        record = paid(record, now_s)
+        told = [Told(type="invoice.finalized", record=record), Told(type="invoice.paid", record=record)]
+    posted = None
+    if total != due:
+        posting = Posting(
+            amount=total - due, currency=before["currency"], type="applied_to_invoice", invoice=before["id"]
+        )
+        posted = posting.on(books, customer, balance=balance)
+    return Done(record=record, told=told, posted=posted)
+
+
+def _next_number(books: Books, customer: Record) -> str:
+    """Each customer has a sequence of its own, as accounts have where nothing else is chosen."""
+    earlier = sum(1 for one in books.invoices.group(customer["id"]) if one["status"] != "draft")
+    prefix, n = customer["invoice_prefix"], earlier + 1
+    while f"{prefix}-{n:04}" in books.numbers:
+        n += 1
+    return f"{prefix}-{n:04}"
 
 
 def invoice_shape(record_id: str, *, subscription: Record, customer: Record, lines: list[Record]) -> Record:

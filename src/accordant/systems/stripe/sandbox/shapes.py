@@ -12,6 +12,7 @@ from accordant.connector.sandbox import Record
 
 API_VERSION = "2026-10-28.endive"
 BASIL = "2025-03-31"
+LINES_IN_EVENT = 10
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -193,6 +194,14 @@ def subscription_shape(record_id: str, *, created: int, customer: str, currency:
         "items": items_list(record_id, []),
         "start_date": created,
     }
+
+
+def in_event(record: Record) -> Record:
+    """An invoice shows its first lines only; the others are listed. Source: /api/invoices/object, `lines.has_more`."""
+    lines = record.get("lines")
+    if record["object"] != "invoice" or lines is None or len(lines["data"]) <= LINES_IN_EVENT:
+        return record
+    return {**record, "lines": {**lines, "data": lines["data"][:LINES_IN_EVENT], "has_more": True}}
 
 
 def as_of(version: str, value: Any) -> Any:
