@@ -16,7 +16,6 @@ from accordant.backbone.engine.driver import Driver
 from accordant.backbone.engine.journal import Journal
 from accordant.backbone.engine.place import place_of, until_leading
 from accordant.backbone.engine.port import Engine
-from accordant.backbone.flow import Flows
 from accordant.backbone.follow_ups import FOLLOW_UPS
 from accordant.backbone.inbox import Arrival, Inbox
 from accordant.backbone.ledger import Ledger
@@ -46,20 +45,18 @@ from accordant.operations.exceptions import Desk, DeskParts
 from accordant.operations.lateness import Lateness
 from accordant.operations.telling import FileChannel, Teller
 from accordant.operations.verification import Verifier
-from accordant.process.contract_amendment import contract_amendment
-from accordant.process.customer_onboarding import customer_onboarding
-from accordant.process.deal_correction import deal_correction
-from accordant.process.service_credit import service_credit
+from accordant.process.shipped import FLOWS
 from accordant.systems import netsuite, salesforce, stripe, zendesk
 from accordant.telemetry import audit
 from accordant.telemetry.audit import continue_chain
+
+__all__ = ["DOCUMENTED_LIMITS", "FLOWS", "VENDORS", "Connected", "Platform", "settings_of"]
 
 log = structlog.get_logger("platform")
 
 VENDORS: Mapping[str, Connector] = {
     one.vendor: one for one in (salesforce.connector, stripe.connector, netsuite.connector, zendesk.connector)
 }
-FLOWS = Flows(customer_onboarding, contract_amendment, deal_correction, service_credit)
 ROOMS_WITH_TABLES = (audit, versions, crosswalk, identity, records, rows)
 
 DOCUMENTED_LIMITS: Mapping[str, Mapping[str, float]] = {

@@ -30,11 +30,16 @@ class CreditMemo(msgspec.Struct, frozen=True, kw_only=True):
     erp_entity: str
     """The legal entity's code in the ERP, from the reference table `legal_entity`."""
     case_id: str
+    """Empty where no case stands behind it."""
     item: str
-    """What the ERP books it under, from the reference table `credit_reason`."""
+    """What the ERP books it under, from the reference table `credit_reason` or `credit_note_reason`."""
     amount: Money
     """Positive: what the customer is given."""
     posted_on: date
+    number: str = ""
+    """The number people use for the credit; empty where it goes by its case."""
+    invoice_native_id: str = ""
+    """Native id, in the ERP, of the invoice that it pays; empty where it pays none yet."""
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,11 @@
 """A customer: who buys, which of our legal entities sells to them, and who their parent is."""
 
+from datetime import date
+from typing import ClassVar
+
 import msgspec
+
+from accordant.canonical.envelope import Fact
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,3 +47,17 @@ class SourceAccount(msgspec.Struct, frozen=True, kw_only=True):
     tax_id: str | None = None
     domain: str | None = None
     parent: "SourceAccount | None" = None
+
+
+class CustomerIntroduced(Fact, frozen=True, kw_only=True):
+    """Sales calls an account a customer, whether or not a deal stands behind it."""
+
+    type: ClassVar[str] = "accordant.customer.introduced"
+    version: ClassVar[int] = 1
+    producer: ClassVar[str] = "crm"
+    ordering_key: ClassVar[str] = "/account/source_id"
+
+    account: SourceAccount
+    currency_word: str
+    """The currency in which the customer is billed, in the words of the source."""
+    introduced_on: date

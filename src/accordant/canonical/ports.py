@@ -4,12 +4,15 @@ Every verb returns an `Operation` and calls nothing; see `operation.py`. The `ac
 receipt of the customer in that same system.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Protocol
 
 from accordant.canonical.account import AccountStanding, CreditHold
 from accordant.canonical.case import CaseOutcome
+from accordant.canonical.control import LedgerDocument
 from accordant.canonical.credit import CreditMemo, Exposure, ServiceCredit
+from accordant.canonical.credit_note import BalanceEntry
 from accordant.canonical.customer import Customer
 from accordant.canonical.dispute import Dispute, DisputeStanding, InvoiceCredit
 from accordant.canonical.entitlement import Entitlement
@@ -77,6 +80,16 @@ class Billing(SystemPort, Protocol):
         """What the customer owes on a day, and was given since another. Raises what a read raises."""
         ...
 
+    async def balance_entries(self, account: Receipt, *, currency: str, since: date) -> tuple[BalanceEntry, ...]:
+        """Credits entered by hand since a day; those that an invoice or a credit note stands behind, or that we wrote,
+        are not among them. Raises what a read raises.
+        """
+        ...
+
+    async def documents(self, *, since: date, until: date) -> tuple[LedgerDocument, ...]:
+        """Everything that changed what customers owe on these days, both among them. Raises what a read raises."""
+        ...
+
     async def open_invoices(self, account: Receipt, *, currency: str) -> tuple[OpenInvoice, ...]:
         """Every finalized invoice that waits for money now; what is paid, voided or written off is not among them."""
         ...
@@ -132,6 +145,10 @@ class Erp(SystemPort, Protocol):
         ...
 
     def post_credit_memo(self, memo: CreditMemo) -> Operation: ...
+
+    async def documents(self, *, since: date, until: date, entities: Mapping[str, str]) -> tuple[LedgerDocument, ...]:
+        """Everything that changed what customers owe on these days; `entities` names ours by the books' own codes."""
+        ...
 
     def place_hold(self, customer_id: str) -> Operation:
         """Sell nothing more to the customer on credit. The books remember that it was us."""

@@ -101,7 +101,7 @@ def world_of(state: Path, *, hook_url: str, webhook_secret: str) -> World:
     entities = (row for rows in tables["legal_entity"].values() for row in rows)
     return World(
         products=_items(tables["product"]),
-        credit_items=_items(tables.get("credit_reason", {})),
+        credit_items=(*_items(tables.get("credit_reason", {})), *_items(tables.get("credit_note_reason", {}))),
         legal_entities=tuple(LegalEntity(code=row.value, erp_id=row.target) for row in entities),
         hook_url=hook_url,
         webhook_secret=webhook_secret,

@@ -63,7 +63,7 @@ def _terms(
     product = _product(estate, product_word, on=on)
     currency = resolve(estate, "currency", value=currency_word, on=on).target
     total = _positive(amount_text, currency, account=account)
-    parties = tuple(_party(estate, one, currency=currency, on=on) for one in family(account))
+    parties = tuple(party_of(estate, one, currency=currency, on=on) for one in family(account))
     listed = product.price.list_price
     same_currency = listed.currency == currency
     deviation = total.amount_minor - listed.amount_minor * quantity if same_currency else 0
@@ -89,7 +89,8 @@ def _product(estate: Estate, word: str, *, on: date) -> Product:
     )
 
 
-def _party(estate: Estate, account: SourceAccount, *, currency: str, on: date) -> Party:
+def party_of(estate: Estate, account: SourceAccount, *, currency: str, on: date) -> Party:
+    """The account once its country and our legal entity for it have a meaning. Raises Unmapped."""
     country = resolve(estate, "country", value=account.country_word or "", on=on)
     entity = country.attributes["legal_entity"]
     return Party(

@@ -1,12 +1,15 @@
 """Balances, their entries and invoices as seen by Stripe's own Python client, which none of us wrote."""
 
 import json
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 import stripe
 
-from accordant.backbone.message import Ignored, Message
+from accordant.backbone.message import Message, Told
+from accordant.canonical.credit_note import BalanceCredited
+from accordant.kernel.money import Money
 from accordant.systems.stripe.mapping import translate
 from tests.systems.stripe.account import CUSTOMER, Running, terms
 
@@ -127,7 +130,7 @@ async def test_refusals_name_the_parameter(
     assert running.ledger("credit") == []
 
 
-async def test_an_entry_is_told_as_a_change_of_its_customer_which_is_our_own_echo(running: Running) -> None:
+async def test_an_entry_is_told_as_a_change_of_its_customer(running: Running) -> None:
     def story(client: Any) -> Any:
         customer = client.v1.customers.create(CUSTOMER)
         client.v1.customers.balance_transactions.create(customer.id, CREDIT)
@@ -145,10 +148,15 @@ async def test_an_entry_is_told_as_a_change_of_its_customer_which_is_our_own_ech
         stream="webhook",
         delivery_id=told[0].id,
         body=json.dumps(told[0].to_dict()).encode(),
-        received_at_ms=0,
+        received_at_ms=told[0].created * 1000,
         correlation_id="c",
     )
-    assert translate(message) == Ignored(reason="echo")
+    (fact,) = [one.fact for one in cast("list[Told]", translate(message))]
+    assert fact == BalanceCredited(
+        customer_source_id=told[0].data.object.id,
+        amount=Money(500, "USD"),
+        credited_on=datetime.fromtimestamp(told[0].created, UTC).date(),
+    )
 
 
 @pytest.mark.parametrize(

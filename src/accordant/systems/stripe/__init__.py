@@ -136,6 +136,11 @@ _ASSUMPTIONS = (
         "Customers",
     ),
     Assumption(
+        about="credit notes",
+        assumed="wording of refusals; a note is void only while its invoice is open (documented), and a second note "
+        "for more than is left is refused with no code",
+    ),
+    Assumption(
         about="paying an invoice",
         assumed="the sandbox takes `paid_out_of_band` only, of open invoices only, and makes `amount_paid` the "
         "amount due",

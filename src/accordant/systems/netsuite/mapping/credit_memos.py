@@ -29,15 +29,22 @@ def credit_memo_body(memo: CreditMemo, *, currencies: Currencies) -> dict[str, A
         "price": CUSTOM_PRICE,
         "rate": Decimal(memo.amount.decimal_text),
     }
-    return {
+    named = f"case {memo.case_id}" if memo.case_id else f"credit note {memo.number}"
+    body: dict[str, Any] = {
         "externalId": memo.credit_id,
         "entity": {"externalId": memo.customer_id},
         "subsidiary": reference(memo.erp_entity),
         "currency": currencies.reference(memo.amount.currency),
         "tranDate": memo.posted_on.isoformat(),
-        "memo": f"case {memo.case_id}, credit {memo.credit_id}",
+        "memo": f"{named}, credit {memo.credit_id}",
         "item": {"items": [line]},
     }
+    if memo.number:
+        body["otherRefNum"] = memo.number
+    if memo.invoice_native_id:
+        paid = {"apply": True, "doc": {"id": memo.invoice_native_id}, "amount": Decimal(memo.amount.decimal_text)}
+        body["apply"] = {"items": [paid]}
+    return body
 
 
 def expected_credit_memo(memo: CreditMemo) -> Facts:

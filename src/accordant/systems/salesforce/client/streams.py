@@ -12,8 +12,8 @@ from accordant.connector.capabilities import Row
 from accordant.connector.http import VendorHttp
 from accordant.kernel.clock import parse_utc_ms, utc_text
 from accordant.kernel.ids import digest
-from accordant.systems.salesforce.client.queries import pages, select
-from accordant.systems.salesforce.mapping import opportunity
+from accordant.systems.salesforce.client.queries import pages, quoted, select
+from accordant.systems.salesforce.mapping import customer, opportunity
 
 
 class Polled(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,11 +22,18 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
     sobject: str
     paths: tuple[str, ...]
     """What is asked of each record; Id and SystemModstamp are among it."""
+    only: str = ""
+    """A condition that narrows it down; words of ours."""
     look_back_s: float = 10.0
 
 
 OPPORTUNITIES = Polled(sobject=opportunity.STREAM, paths=opportunity.PATHS)
-POLLED = (OPPORTUNITIES,)
+CUSTOMERS = Polled(
+    sobject=customer.STREAM,
+    paths=customer.PATHS,
+    only=f"Type IN ({', '.join(quoted(word) for word in customer.CUSTOMER)})",
+)
+POLLED = (OPPORTUNITIES, CUSTOMERS)
 
 
 class Stamped(msgspec.Struct, frozen=True, rename="pascal"):
@@ -38,7 +45,9 @@ class Stamped(msgspec.Struct, frozen=True, rename="pascal"):
 
 async def changed(http: VendorHttp, polled: Polled, *, since: str) -> AsyncIterator[list[Row]]:
     """Pages of records whose SystemModstamp is >= `since` (empty: all), oldest change first."""
-    condition = f"WHERE SystemModstamp >= {utc_text(parse_utc_ms(since))} " if since else ""
+    newer = f"SystemModstamp >= {utc_text(parse_utc_ms(since))}" if since else ""
+    conditions = " AND ".join(one for one in (polled.only, newer) if one)
+    condition = f"WHERE {conditions} " if conditions else ""
     head = select(polled.paths, polled.sobject)
     async for page in pages(http, f"{head} {condition}ORDER BY SystemModstamp, Id"):
         yield [_row(raw) for raw in page.records]

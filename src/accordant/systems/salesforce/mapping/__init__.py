@@ -6,13 +6,14 @@ API version 67.0; each noun's module names its source.
 from collections.abc import Callable, Mapping
 
 from accordant.backbone.message import Ignored, Message, Told
-from accordant.systems.salesforce.mapping import opportunity
+from accordant.systems.salesforce.mapping import customer, opportunity
 
 __all__ = ["STREAM", "translate"]
 
 STREAM = opportunity.STREAM
 _MEANING: Mapping[str, Callable[[Message], list[Told] | Ignored]] = {
     STREAM: opportunity.told,
+    customer.STREAM: customer.told,
 }
 """How the rows of each polled stream are read."""
 

@@ -31,6 +31,11 @@ def account_of(record: Record, *, required: bool) -> SourceAccount | None:
     return record.refuse("account.missing", "Account_Name__c", value=word, expected=_EXISTING)
 
 
+def source_account(record: Record) -> SourceAccount:
+    """The account that the record is itself; codes as `account_of`."""
+    return _source_account(record, record.itself, at="", levels=PARENT_LEVELS)
+
+
 def _source_account(record: Record, account: Row, *, at: str, levels: int) -> SourceAccount:
     raw = text_of(account.get("Source_Row__c"))
     if raw is not None:

@@ -28,6 +28,11 @@ class Record:
         self._row = row
 
     @property
+    def itself(self) -> Row:
+        """The whole row, for what is read of accounts on any level."""
+        return self._row
+
+    @property
     def native_id(self) -> str:
         return str(self._row.get("Id") or "")
 

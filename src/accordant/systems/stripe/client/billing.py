@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import cast
 
+from accordant.canonical.control import LedgerDocument
 from accordant.canonical.credit import Exposure, ServiceCredit
+from accordant.canonical.credit_note import BalanceEntry
 from accordant.canonical.customer import Customer
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
 from accordant.canonical.subscription import Subscription, SubscriptionChange
@@ -21,6 +23,7 @@ from accordant.systems.stripe import mapping
 from accordant.systems.stripe.client.answers import Record, applied, metadata, the_record
 from accordant.systems.stripe.client.calls import KEY_LIFE_S, Calls
 from accordant.systems.stripe.client.credits import Credits
+from accordant.systems.stripe.client.documents import Documents
 from accordant.systems.stripe.client.readback import ReadBack
 from accordant.systems.stripe.client.subscriptions import Subscriptions
 
@@ -43,6 +46,7 @@ class StripeBilling:
         self._calls = Calls(http)
         self._subscriptions = Subscriptions(settings.name, http, calls=self._calls, days_until_due=days_until_due)
         self._credits = Credits(settings.name, self._calls)
+        self._documents = Documents(self._calls)
 
     def open_customer(self, customer: Customer) -> Operation:
         form = mapping.customer_form(customer, email=self._email.replace("{customer_id}", customer.customer_id))
@@ -90,6 +94,13 @@ class StripeBilling:
     async def exposure(self, account: Receipt, *, currency: str, on: date, since: date) -> Exposure:
         """See `credits`: only what is in `currency` counts."""
         return await self._credits.exposure(account, currency=currency, on=on, since=since)
+
+    async def balance_entries(self, account: Receipt, *, currency: str, since: date) -> tuple[BalanceEntry, ...]:
+        return await self._credits.by_hand(account, currency=currency, since=since)
+
+    async def documents(self, *, since: date, until: date) -> tuple[LedgerDocument, ...]:
+        """See `documents`: everything is read, whatever the days."""
+        return await self._documents.all(since=since, until=until)
 
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         """What Stripe holds now, by native id; see `readback`."""

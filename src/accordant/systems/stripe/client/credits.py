@@ -9,6 +9,7 @@ same currency, never to one chosen by us.
 from datetime import UTC, date, datetime, time, timedelta
 
 from accordant.canonical.credit import Exposure, ServiceCredit
+from accordant.canonical.credit_note import BalanceEntry
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation, Receipt
 from accordant.connector.http import segment
 from accordant.kernel.money import Money
@@ -17,6 +18,7 @@ from accordant.systems.stripe.client.answers import Record, applied, metadata, t
 from accordant.systems.stripe.client.calls import KEY_LIFE_S, Calls
 from accordant.systems.stripe.client.entries import COUNTER, GRANT, Entry, credit_expected, credit_form
 from accordant.systems.stripe.mapping import from_stripe
+from accordant.systems.stripe.mapping.credit_notes import balance_entry
 
 
 class Credits:
@@ -45,6 +47,12 @@ class Credits:
         credited = await self._credited(account, currency=currency, on=on, since=since)
         return Exposure(owed=owed, overdue=overdue, credited=credited)
 
+    async def by_hand(self, account: Receipt, *, currency: str, since: date) -> tuple[BalanceEntry, ...]:
+        """Credits that somebody entered on or after a day, oldest first."""
+        query = (("created[gte]", str(_start_s(since))),)
+        entries = [balance_entry(one, account.native_id) for one in await self._all(path_of(account), query, currency)]
+        return tuple(entry for entry in reversed(entries) if entry is not None)
+
     async def _owed(self, account: Receipt, *, currency: str, on: date) -> tuple[Money, Money]:
         query = (("customer", account.native_id), ("status", "open"))
         owed = overdue = Money(0, currency)
@@ -59,7 +67,7 @@ class Credits:
     async def _credited(self, account: Receipt, *, currency: str, on: date, since: date) -> Money:
         since_s, until_s = _start_s(since), _start_s(on + timedelta(days=1))
         query = (("created[gte]", str(since_s)), ("created[lt]", str(until_s)))
-        entries = [one for one in await self._all(_path(account), query, currency) if one["type"] == "adjustment"]
+        entries = [one for one in await self._all(path_of(account), query, currency) if one["type"] == "adjustment"]
         given = [one for one in entries if int(one["amount"]) < 0]
         known = {metadata(one).get(GRANT.named) for one in given} - {None}
         back = [one for one in entries if int(one["amount"]) > 0 and _countered(one) in known]
@@ -78,11 +86,11 @@ class Credits:
             return {**record, "id": f"{account.native_id}/{record['id']}"}
 
         async def send(attempt: Attempt) -> Applied:
-            answer = await self._calls.post(_path(account), form, attempt=attempt)
+            answer = await self._calls.post(path_of(account), form, attempt=attempt)
             return applied(answer, entry.kind, credit.credit_id, receipt_of(the_record(answer)))
 
         async def look_up(attempt: Attempt) -> Applied | None:
-            async for record, answer in self._calls.listing(_path(account), (), priority=attempt.priority):
+            async for record, answer in self._calls.listing(path_of(account), (), priority=attempt.priority):
                 if metadata(record).get(entry.named) == credit.credit_id:
                     return applied(answer, entry.kind, credit.credit_id, receipt_of(record))
             return None
@@ -102,7 +110,8 @@ class Credits:
         )
 
 
-def _path(account: Receipt) -> str:
+def path_of(account: Receipt) -> str:
+    """Where a customer's entries are."""
     return f"/v1/customers/{segment(account.native_id)}/balance_transactions"
 
 

@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from accordant.backbone.message import Ignored, Message, Told
-from accordant.systems.stripe.mapping import invoice_events
+from accordant.systems.stripe.mapping import credit_notes, invoice_events
 from accordant.systems.stripe.mapping.envelope import Event, Members, read
 
-TOLD_BY: Mapping[str, Callable[[Event, Members], list[Told] | Ignored]] = {**invoice_events.TOLD}
+TOLD_BY: Mapping[str, Callable[[Event, Members], list[Told] | Ignored]] = {
+    **invoice_events.TOLD,
+    **credit_notes.TOLD,
+}
 """What says the facts of an event, by the event's type; it is asked before any other rule."""
 ECHOES = frozenset(
     {
@@ -28,6 +31,8 @@ KNOWN_EVENTS = ECHOES | frozenset(
         "charge.refunded",
         "charge.succeeded",
         "credit_note.created",
+        "credit_note.updated",
+        "credit_note.voided",
         "customer.deleted",
         "customer.subscription.paused",
         "customer.subscription.resumed",

@@ -32,6 +32,7 @@ _CREATE = frozenset(
 )
 _LINE = frozenset({"amount", "description", "metadata", "period", "price_data", "quantity"})
 _METHODS = ("charge_automatically", "send_invoice")
+ACCOUNT_CURRENCY = "usd"
 LINES_MAX = 250
 NUMBER_MAX = 26
 
@@ -52,7 +53,7 @@ class Drafts:
         record = {
             **blank,
             **self._collected(params, customer),
-            "currency": currency_of(params, within="") if "currency" in params or own is None else own,
+            "currency": currency_of(params, within="") if "currency" in params else own or ACCOUNT_CURRENCY,
             "description": params.get("description") or None,
             "effective_at": _instant(params, "effective_at"),
             "metadata": metadata_after({}, params.get("metadata", "")),
