@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from accordant.canonical import ports
+from accordant.canonical.account import AccountStanding
 from accordant.canonical.case import CaseOutcome
 from accordant.canonical.credit import CreditMemo, ServiceCredit
 from accordant.canonical.customer import Address, Customer
@@ -92,6 +93,16 @@ OUTCOME = CaseOutcome(
     status="credited",
     credit=Money(12_000, "USD"),
     reason="agreed by finance",
+    transaction_id="tx-0000000000000001",
+)
+
+ACCOUNT_STANDING = AccountStanding(
+    customer_id="customer-1",
+    status="past due",
+    balance=Money(12_000, "USD"),
+    overdue=Money(2_000, "USD"),
+    as_of=date(2026, 3, 5),
+    reason="20.00 USD is overdue",
     transaction_id="tx-0000000000000001",
 )
 
@@ -290,7 +301,22 @@ async def _answer_case(world: World, to: Any) -> Operation:
     return to.support.answer_case(OUTCOME)
 
 
+async def _tell_crm_account(world: World, to: Any) -> Operation:
+    account = Receipt(kind="customer", native_id=str(ACCOUNT["Id"]), business_id="customer-1")
+    before = msgspec.structs.replace(ACCOUNT_STANDING, status="current")
+    await world.done(to.crm.tell_account(before, account=account))
+    return to.crm.tell_account(ACCOUNT_STANDING, account=account)
+
+
+async def _tell_support_account(world: World, to: Any) -> Operation:
+    account = await world.done(to.support.open_customer(CUSTOMER))
+    before = msgspec.structs.replace(ACCOUNT_STANDING, status="current")
+    await world.done(to.support.tell_account(before, account=account))
+    return to.support.tell_account(ACCOUNT_STANDING, account=account)
+
+
 EXAMPLES: dict[str, Example] = {
+    "crm.tell_account": _tell_crm_account,
     "crm.tell_standing": _tell_standing,
     "billing.open_customer": _bill_customer,
     "billing.start_subscription": _start_subscription,
@@ -307,4 +333,5 @@ EXAMPLES: dict[str, Example] = {
     "support.open_customer": _support_customer,
     "support.set_entitlement": _entitle,
     "support.answer_case": _answer_case,
+    "support.tell_account": _tell_support_account,
 }

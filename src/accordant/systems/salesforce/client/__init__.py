@@ -6,11 +6,13 @@ kind of record is an entry of `streams.POLLED`.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from accordant.canonical.operation import Facts, Operation, ReadRef
+from accordant.canonical.account import AccountStanding
+from accordant.canonical.operation import Facts, Operation, ReadRef, Receipt
 from accordant.canonical.opportunity import DealStanding
 from accordant.connector.capabilities import ConnectionSettings, Row, Stream
 from accordant.connector.http import VendorHttp
 from accordant.kernel.errors import Misconfigured
+from accordant.systems.salesforce.client import account_standing
 from accordant.systems.salesforce.client import standing as standings
 from accordant.systems.salesforce.client.manners import explain, manners, quota
 from accordant.systems.salesforce.client.readback import Held, read_back
@@ -19,9 +21,10 @@ from accordant.systems.salesforce.client.streams import OPPORTUNITIES, POLLED, P
 
 __all__ = ["API_VERSION", "CAPABILITIES", "STREAMS", "SalesforceClient", "explain", "manners", "quota"]
 
-CAPABILITIES = (standings.CAPABILITY,)
+CAPABILITIES = (standings.CAPABILITY, account_standing.CAPABILITY)
 _HELD: Mapping[str, Held] = {
     standings.KIND: standings.HELD,
+    account_standing.KIND: account_standing.HELD,
 }
 """What can be read back, by kind."""
 
@@ -36,6 +39,10 @@ class SalesforceClient:
     def tell_standing(self, standing: DealStanding) -> Operation:
         """Set the three Accordant fields of the deal; saying it twice leaves the same state."""
         return standings.telling(self._http, standing, connection=self._name)
+
+    def tell_account(self, standing: AccountStanding, *, account: Receipt) -> Operation:
+        """Set the seven Accordant fields of the account, and no other."""
+        return account_standing.telling(self._http, standing, account=account, connection=self._name)
 
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         """What Salesforce holds of each record, two hundred in one query."""

@@ -1,5 +1,6 @@
 """The organization's business state without ids and times of the vendor's, equal for equal outcomes."""
 
+from accordant.systems.salesforce.mapping.account_standing import facts
 from accordant.systems.salesforce.sandbox.schema import Record
 from accordant.systems.salesforce.sandbox.tables import Database
 
@@ -13,6 +14,7 @@ def dump(database: Database) -> dict[str, list[Record]]:
         "opportunity": _by_business_id(
             [_opportunity(deal, names) for deal in database.tables["Opportunity"].records.values()]
         ),
+        "account_standing": _by_business_id([_standing(one) for one in accounts.values() if facts(one)["status"]]),
         "product": _by_business_id(
             [
                 {"business_id": product.get("Name"), "list_price": product.get("List_Price__c")}
@@ -29,6 +31,10 @@ def _customer(account: Record, names: dict[str, str | None]) -> Record:
         "industry": account.get("Industry"),
         "parent": names.get(account.get("ParentId", "")),
     }
+
+
+def _standing(account: Record) -> Record:
+    return {"business_id": account.get("Name"), **facts(account)}
 
 
 def _opportunity(deal: Record, names: dict[str, str | None]) -> Record:

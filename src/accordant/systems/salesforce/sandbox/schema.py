@@ -88,6 +88,13 @@ SCHEMA: dict[str, SObject] = {
             Field("CurrencyIsoCode", "picklist", 3),
             Field("Tax_Id__c"),
             Field("Parent_Name__c"),
+            Field("Accordant_Account_Status__c"),
+            Field("Accordant_Balance__c", length=40),
+            Field("Accordant_Overdue__c", length=40),
+            Field("Accordant_Currency__c", length=3),
+            Field("Accordant_As_Of__c", "date", 0),
+            Field("Accordant_Account_Reason__c"),
+            Field("Accordant_Account_Transaction__c"),
             Field("Source_Row__c", "textarea", 131072),
         ),
         _sobject(

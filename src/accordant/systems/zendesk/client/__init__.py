@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from accordant.canonical.account import AccountStanding
 from accordant.canonical.case import CaseOutcome
 from accordant.canonical.customer import Customer
 from accordant.canonical.entitlement import Entitlement
@@ -47,6 +48,13 @@ CAPABILITIES = (
         source=f"{_ORGANIZATIONS}#create-or-update-organization",
     ),
     Capability(
+        verb="tell_account",
+        kind="account_standing",
+        effect_class=EffectClass.UPSERT,
+        request=f"POST {UPSERT}",
+        source=f"{_ORGANIZATIONS}#create-or-update-organization",
+    ),
+    Capability(
         verb="answer_case",
         kind="case",
         effect_class=EffectClass.UPSERT,
@@ -57,6 +65,7 @@ CAPABILITIES = (
 _FACTS: Mapping[str, Callable[[Mapping[str, Any]], Facts | None]] = {
     "customer": nouns.customer_facts,
     "entitlement": nouns.entitlement_facts,
+    "account_standing": nouns.account_facts,
 }
 
 
@@ -77,6 +86,13 @@ class Zendesk:
         """Set the whole entitlement; fields that are not of the entitlement stay as they are."""
         record, expected = nouns.entitlement_record(entitlement), nouns.expected_entitlement(entitlement)
         operation = self._operation("set_entitlement", entitlement.customer_id, command=entitlement, expected=expected)
+        return self._sending(operation, record)
+
+    def tell_account(self, standing: AccountStanding, *, account: Receipt) -> Operation:
+        """Set the seven fields of the standing; the organization is found by our own id."""
+        record, expected = nouns.account_record(standing), nouns.expected_account(standing)
+        command = {"standing": standing, "account": account.native_id}
+        operation = self._operation("tell_account", standing.customer_id, command=command, expected=expected)
         return self._sending(operation, record)
 
     def answer_case(self, outcome: CaseOutcome) -> Operation:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from accordant.canonical.account import AccountStanding
 from accordant.canonical.case import CaseOutcome
 from accordant.canonical.customer import Customer
 from accordant.canonical.entitlement import Entitlement
@@ -32,6 +33,13 @@ FIELDS: Mapping[str, Field] = {
     "entitlement_tier": Field("Accordant entitlement tier", "text"),
     "entitlement_ends_on": Field("Accordant entitlement end", "date"),
     "entitlement_response_minutes": Field("Accordant response minutes", "integer"),
+    "account_status": Field("Accordant account status", "text"),
+    "account_balance": Field("Accordant account balance", "text"),
+    "account_overdue": Field("Accordant account overdue", "text"),
+    "account_currency": Field("Accordant account currency", "text"),
+    "account_as_of": Field("Accordant account as of", "date"),
+    "account_reason": Field("Accordant account reason", "text"),
+    "account_transaction": Field("Accordant account transaction", "text"),
 }
 REQUEST = Field("Accordant credit request", "text")
 """The ticket field in which an agent asks: `120.00 outage`."""
@@ -68,6 +76,12 @@ def entitlement_record(entitlement: Entitlement) -> dict[str, Any]:
     return {"external_id": entitlement.customer_id, "organization_fields": fields}
 
 
+def account_record(standing: AccountStanding) -> dict[str, Any]:
+    """The whole standing as custom fields of its customer's organization, and nothing beside it."""
+    fields = {f"account_{name}": value for name, value in expected_account(standing).items()}
+    return {"external_id": standing.customer_id, "organization_fields": fields}
+
+
 def case_values(outcome: CaseOutcome) -> dict[str, str | None]:
     """What the four fields of the answer are set to; None empties a field."""
     return {
@@ -93,6 +107,18 @@ def expected_entitlement(entitlement: Entitlement) -> Facts:
         "service_tier": entitlement.service_tier,
         "ends_on": entitlement.ends_on.isoformat(),
         "response_minutes": entitlement.response_minutes,
+    }
+
+
+def expected_account(standing: AccountStanding) -> Facts:
+    return {
+        "status": standing.status,
+        "balance": standing.balance.decimal_text,
+        "overdue": standing.overdue.decimal_text,
+        "currency": standing.balance.currency,
+        "as_of": standing.as_of.isoformat(),
+        "reason": standing.reason[:_NOTE_CHARS_MAX] or None,
+        "transaction": standing.transaction_id,
     }
 
 
@@ -126,6 +152,16 @@ def entitlement_facts(organization: Mapping[str, Any]) -> Facts | None:
         "ends_on": None if ends_on is None else ends_on[:10],
         "response_minutes": minutes if isinstance(minutes, int) else _text(minutes),
     }
+
+
+def account_facts(organization: Mapping[str, Any]) -> Facts | None:
+    """What an organization says of how the account stands; None while no status is told."""
+    fields = _fields(organization)
+    said: Facts = {
+        name.removeprefix("account_"): _text(fields.get(name)) for name in FIELDS if name.startswith("account_")
+    }
+    as_of = _text(fields.get("account_as_of"))
+    return {**said, "as_of": as_of[:10] if as_of else None} if said["status"] else None
 
 
 def case_facts(values: Mapping[str, Any]) -> Facts | None:

@@ -19,6 +19,9 @@ from accordant.systems.zendesk.sandbox.jobs import Jobs
 
 _PLAIN = ("name", "external_id", "details", "notes", "group_id", "shared_tickets", "shared_comments")
 _LISTS = ("domain_names", "tags")
+_PARTS = {"entitlement": "entitlement", "account": "account_standing"}
+"""Nouns that are kept in fields of the customer's organization, by how the keys of those begin."""
+_OF_CUSTOMER = frozenset((*_PLAIN, *_LISTS)) - {"external_id"}
 _TOLD = {"name": "name_changed", "external_id": "external_id_changed"}
 
 
@@ -231,15 +234,18 @@ class Organizations:
         """One line for the customer when anything of it was written, one for the entitlement likewise."""
         before, after, given = planned.before, planned.after, planned.given
         keys = set(answers.as_record(given.get("organization_fields")) or {})
-        entitlement = {key for key in keys if key.startswith("entitlement_")}
+        parts = {word: {key for key in keys if key.startswith(f"{word}_")} for word in _PARTS}
         changes: list[Change] = []
         if before is None:
             changes.append(_line("customer", "create", after=after))
-        elif keys - entitlement or any(name in given for name in (*_PLAIN, *_LISTS) if name != "external_id"):
+        elif keys.difference(*parts.values()) or any(
+            name in given for name in (*_PLAIN, *_LISTS) if name != "external_id"
+        ):
             changes.append(_line("customer", "update", after=after))
-        if entitlement:
-            new = before is None or not before["organization_fields"].get("entitlement_status")
-            changes.append(_line("entitlement", "create" if new else "update", after=after))
+        for word, kind in _PARTS.items():
+            if parts[word]:
+                new = before is None or not before["organization_fields"].get(f"{word}_status")
+                changes.append(_line(kind, "create" if new else "update", after=after))
         return tuple(changes)
 
     def _announce(self, before: Record | None, after: Record) -> None:

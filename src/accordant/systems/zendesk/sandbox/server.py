@@ -14,7 +14,7 @@ import msgspec
 
 from accordant.connector.sandbox import Call, Kit, Limit, Problem, Record, Reply, Route, Sandbox
 from accordant.connector.sandbox.vendor import System
-from accordant.systems.zendesk.mapping.nouns import Field, customer_facts, entitlement_facts
+from accordant.systems.zendesk.mapping.nouns import Field, account_facts, customer_facts, entitlement_facts
 from accordant.systems.zendesk.sandbox import EMAIL, OAUTH_TOKEN, answers
 from accordant.systems.zendesk.sandbox.events import Herald, Webhook
 from accordant.systems.zendesk.sandbox.fields import Fields
@@ -136,12 +136,16 @@ class ZendeskSandbox(Sandbox):
         """What a customer would recognise, without native ids and times."""
         customers: list[Record] = []
         entitlements: list[Record] = []
+        standings: list[Record] = []
         for row in self.organizations.store.values():
             business_id = row["external_id"] or ""
             customers.append({"business_id": business_id, **customer_facts(row)})
             entitlement = entitlement_facts(row)
             if entitlement is not None:
                 entitlements.append({"business_id": business_id, **entitlement})
+            standing = account_facts(row)
+            if standing is not None:
+                standings.append({"business_id": business_id, **standing})
         tickets: list[Record] = []
         cases: list[Record] = []
         for row in self.tickets.store.values():
@@ -152,6 +156,7 @@ class ZendeskSandbox(Sandbox):
             if case is not None:
                 cases.append({"business_id": str(row["id"]), **case})
         records = {"customer": customers, "entitlement": entitlements, "ticket": tickets, "case": cases}
+        records["account_standing"] = standings
         return {kind: sorted(rows, key=_order) for kind, rows in records.items()}
 
 
