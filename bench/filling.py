@@ -21,7 +21,8 @@ from accordant.masterdata.crosswalk import crosswalk_table
 from accordant.masterdata.records import record_table
 from accordant.telemetry.audit import audit_table
 
-DIGITS = 5
+DIGITS = 8
+"""So many that no copy meets the digits that one of the originals has: with five, a million transactions did."""
 _SPREAD = 16**DIGITS
 _ID, _WORD = "id", "word"
 _TABLES: Mapping[Table, tuple[dict[str, str], str]] = {

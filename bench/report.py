@@ -68,9 +68,13 @@ def _head(results: Results) -> str:
         if results["kind"] == "full"
         else f"\n\n**This was a {results['kind']} run: fewer rounds and smaller sizes than the full one.**"
     )
+    later = "".join(
+        f"\n\n**Measured later, alone:** `{name}`, {one['at']}, commit {one['commit']}, load {one['load_before']}."
+        for name, one in results.get("added", {}).items()
+    )
     return (
         "# Performance\n\nWritten by `make bench`; every figure comes from one run, and every ratio from contestants "
-        f"that took turns in it.{warning}\n\n"
+        f"that took turns in it.{warning}{later}\n\n"
         + _table(
             ["what", "value"],
             [

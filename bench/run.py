@@ -1,6 +1,7 @@
 """Measures everything and writes the report: `make bench`, or `make bench QUICK=1` for the same in a few minutes.
 
 python -m bench.run [--quick | --tiny] [--only NAME,…] [--no-report]
+python -m bench.run --add PART,…      measures these parts alone and puts them into the stored run, marked as later
 """
 
 import argparse
@@ -84,11 +85,29 @@ def _results(kind: str, rounds: Rounds, slow: dict[str, Any], parts: dict[str, A
     }
 
 
+def _added(stored: dict[str, Any], parts: dict[str, Any], *, facts: dict[str, Any]) -> dict[str, Any]:
+    """The stored run with these parts in place of its own; what was measured together stays as it was."""
+    later = ratios_of(Rounds(), parts)
+    detail = stored["ratio_details"] | {name: one for name, one in later.items() if one.get("value") is not None}
+    mark = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": facts["commit"]}
+    return {
+        **stored,
+        "ratios": {name: one["value"] for name, one in detail.items()},
+        "ratio_details": detail,
+        "parts": stored["parts"] | parts,
+        "absent": ABSENT,
+        "added": stored.get("added", {}) | {name: {**mark, "load_before": facts["load_before"]} for name in parts},
+    }
+
+
 def main() -> int:
     arguments = _arguments()
     sizes: Sizes = TINY if arguments.tiny else QUICK if arguments.quick else FULL
     kind = "tiny" if arguments.tiny else "quick" if arguments.quick else "full"
-    only = [name for name in arguments.only.split(",") if name]
+    only = [name for name in (arguments.add or arguments.only).split(",") if name]
+    if arguments.add and not (RESULTS.exists() and all(name in PARTS for name in only)):
+        say(f"--add takes parts ({', '.join(PARTS)}) and a stored run in {RESULTS}")
+        return 2
     problems = [problem for rival in (*RIVALS, "report") if (problem := set_up(rival, say))]
     for problem in problems:
         say(problem)
@@ -99,7 +118,10 @@ def main() -> int:
     with ground(sizes) as on:
         facts["postgresql"] = on.server.version()
         rounds, slow, parts = asyncio.run(measure(on, only))
-    results = {**_results(kind, rounds, slow, parts), "machine": facts, "took_s": round(time.monotonic() - began)}
+    if arguments.add:
+        results = _added(json.loads(RESULTS.read_text(encoding="utf-8")), parts, facts=facts)
+    else:
+        results = {**_results(kind, rounds, slow, parts), "machine": facts, "took_s": round(time.monotonic() - began)}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     say(f"figures: {RESULTS}")
@@ -117,6 +139,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller sizes")
     parser.add_argument("--tiny", action="store_true", help="only to see that everything runs; figures mean nothing")
     parser.add_argument("--only", default="", help="contestants, parts, or 'slow', separated by commas")
+    parser.add_argument("--add", default="", help="parts to measure now and put into the stored run")
     parser.add_argument("--no-report", action="store_true", help="leave docs/performance as it is")
     return parser.parse_args()
 

@@ -2,18 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Table, text
 
 from accordant.backbone.rows import event_table, transaction_table
 from accordant.kernel.database import Database
-from bench.deals import deal_id
 from bench.ground import Ground
 from bench.measure import peak_rss_mb
 
-_CHUNK = 5_000
+_CHUNK = 20_000
 _DRIVEN_MAX = 2_000
 
 
@@ -42,59 +41,58 @@ async def _with(ground: Ground, size: int, *, driven: int) -> dict[str, Any]:
 
 
 def queue(database: Database, size: int) -> None:
-    """Put so many won deals of known customers into the queue, as the pump would have left them."""
+    """Put so many won deals of known customers into the queue, as the pump would have left them; on SQLite."""
+    now_ms = round(time.time() * 1000)
     with database.engine.connect() as connection:
-        patterns = list(_patterns(connection))
-        now_ms = round(time.time() * 1000)
+        connection.exec_driver_sql(_PATTERNS)
+        patterns = connection.execute(text("SELECT count(*) FROM pattern")).scalar_one()
         for start in range(0, size, _CHUNK):
-            rows = [
-                _queued(patterns[n % len(patterns)], n, now_ms=now_ms) for n in range(start, min(start + _CHUNK, size))
-            ]
-            connection.execute(event_table.insert(), [event for event, _ in rows])
-            connection.execute(transaction_table.insert(), [transaction for _, transaction in rows])
+            chunk = {"start": start, "end": min(start + _CHUNK, size), "patterns": patterns, "now_ms": now_ms}
+            for table, changed in _CHANGED.items():
+                connection.execute(text(_copies(table, changed)), chunk)
             connection.commit()
-        if database.is_sqlite:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _patterns(connection: Connection) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    rows = connection.execute(
-        text("SELECT * FROM business_transaction WHERE state = 'completed' ORDER BY subject LIMIT 1000")
+_PATTERNS = """
+CREATE TEMP TABLE pattern AS
+SELECT row_number() OVER (ORDER BY subject) - 1 AS n, transaction_id, event_id, subject,
+    printf('006BN%010dAAA', substr(subject, 3)) AS native_id
+FROM business_transaction WHERE state = 'completed' ORDER BY subject LIMIT 1000
+"""
+_NATIVE = "printf('006BN%010dAAA', 900000000 + i.n)"
+"""As `deals.deal_id` writes it; no deal of the stub has such a number."""
+_CHANGED: Mapping[Table, Mapping[str, str]] = {
+    event_table: {
+        "event_id": "printf('evt-%024x', i.n)",
+        "subject": "printf('Q-%08d', i.n)",
+        "source": f"replace(t.source, p.native_id, {_NATIVE})",
+        "data": f"replace(replace(t.data, p.subject, printf('Q-%08d', i.n)), p.native_id, {_NATIVE})",
+        "content": "printf('%032x', i.n)",
+    },
+    transaction_table: {
+        "transaction_id": "printf('tx-%024x', i.n)",
+        "event_id": "printf('evt-%024x', i.n)",
+        "subject": "printf('Q-%08d', i.n)",
+        "lane": "printf('%032x', i.n)",
+        "turn": "1",
+        "state": "'running'",
+        "due_rank": ":now_ms + i.n",
+        "drives": "0",
+        "effects": "0",
+        "opened_at_ms": ":now_ms",
+        "changed_at_ms": ":now_ms",
+        "ended_at_ms": "NULL",
+    },
+}
+
+
+def _copies(table: Table, changed: Mapping[str, str]) -> str:
+    """One statement for a chunk: a new row for each number, made from one of the patterns in turn."""
+    names = [column.name for column in table.columns]
+    key, columns = names[0], ", ".join(changed.get(name, f"t.{name}") for name in names)
+    return (
+        "WITH RECURSIVE i(n) AS (SELECT :start UNION ALL SELECT n + 1 FROM i WHERE n + 1 < :end)"
+        f" INSERT INTO {table.name} ({', '.join(names)}) SELECT {columns}"
+        f" FROM i JOIN pattern p ON p.n = i.n % :patterns JOIN {table.name} t ON t.{key} = p.{key}"
     )
-    for row in rows.mappings():
-        query = text("SELECT * FROM event WHERE event_id = :id")
-        yield dict(connection.execute(query, {"id": row["event_id"]}).mappings().one()), dict(row)
-
-
-def _queued(
-    pattern: tuple[dict[str, Any], dict[str, Any]], n: int, *, now_ms: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    event, transaction = pattern
-    number = int(event["subject"].removeprefix("D-"))
-    subject, native_id = f"Q-{n:08}", deal_id(900_000_000 + n)
-    data = event["data"].replace(event["subject"], subject).replace(deal_id(number), native_id)
-    event_id = f"evt-{n:024x}"
-    told = {
-        **event,
-        "event_id": event_id,
-        "subject": subject,
-        "source": event["source"].replace(deal_id(number), native_id),
-        "data": data,
-        "content": f"{n:032x}",
-    }
-    waiting = {
-        **transaction,
-        "transaction_id": f"tx-{n:024x}",
-        "event_id": event_id,
-        "subject": subject,
-        "lane": f"{n:032x}",
-        "turn": 1,
-        "state": "running",
-        "due_rank": now_ms + n,
-        "drives": 0,
-        "effects": 0,
-        "opened_at_ms": now_ms,
-        "changed_at_ms": now_ms,
-        "ended_at_ms": None,
-    }
-    return told, waiting
