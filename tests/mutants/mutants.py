@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tests.mutants.planting import Change
 
+APPROVALS = "accordant.backbone.approvals"
 LEDGER = "accordant.backbone.ledger.ledger"
 STEP = "accordant.backbone.ledger.step"
 DECISIONS = "accordant.backbone.ledger.decisions"
@@ -220,6 +221,23 @@ MUTANTS = (
         "stops without opening an item",
         "partial",
         (Change(DRIVER, "        exceptions.open_item(changes, item)\n", ""),),
+    ),
+    Mutant(
+        "takes any answer for a yes",
+        "approval",
+        (Change(APPROVALS, "is_approved=decision.verdict == APPROVED,", "is_approved=True,"),),
+    ),
+    Mutant(
+        "binds an answer to the question instead of to what would be written",
+        "approval",
+        (
+            Change(
+                APPROVALS,
+                'return digest("payload", canonical_json(asked.payload).decode())',
+                'return digest("payload", asked.what)',
+            ),
+        ),
+        seed=29,
     ),
     Mutant(
         "keeps an amount as a binary fraction on its way to billing",

@@ -87,7 +87,7 @@ async def _credit(bench: Bench, number: str) -> Fact:
         customer_source_id=_native(bench, "support"),
         severity="high",
         subject="Down",
-        amount_text="40.00",
+        amount_text="400.00",
         reason="outage",
         requested_by="7",
         requested_on=date(2026, 3, 20),

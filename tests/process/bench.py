@@ -19,11 +19,13 @@ from accordant.governance.policies import FlowPolicy
 from accordant.kernel.database import rows_of
 from accordant.kernel.errors import Rejected
 from accordant.launch import state as states
+from accordant.operations.approvals import Verdict, waiting
 from accordant.wiring import FLOWS
 from tests import databases
 from tests.ambiguity.world import World, opened
 from tests.backbone.conformance.rig import Rig
 
+AGREED = Verdict(approve=True, actor="director@finance")
 DRAFTS = ("billing", "invoice")
 """What a subscription will be billed by; while it is a draft, ending the subscription ends it with it."""
 OVER = frozenset({"canceled", "cancelled", "closed", "void", "voided"})
@@ -80,7 +82,7 @@ class Bench:
         self.world.vendor_of(role).load(records)
 
     async def play(self, fact: Fact, subject: str) -> TransactionRow:
-        """A fact arrives, and nothing else does until its transaction has come to its end."""
+        """A fact arrives, and nothing else does until its transaction has come to its end; whoever is asked agrees."""
         told = Told(
             fact=fact,
             source_record=f"{fact.producer}/{fact.type}/{subject}",
@@ -92,6 +94,9 @@ class Bench:
         )
         transaction_id = await self.rig.told(told)
         await self.rig.settled()
+        while asked := self.rig.database.read_now(lambda connection: waiting(connection, tenant="t")):
+            await self.rig.approvals.decide(asked[0].approval_id, AGREED)
+            await self.rig.settled()
         return next(one for one in self.rig.transactions() if one.transaction_id == transaction_id)
 
     def effects_of(self, row: TransactionRow) -> list[EffectRow]:

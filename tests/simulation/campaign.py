@@ -31,6 +31,7 @@ SOMETIMES = (
     "a promise was broken",
     "a read failed",
     "a repeat was refused",
+    "a second answer was refused",
     "a second process was refused",
     "a spent key's effect was found",
     "a stop was told to the source",
@@ -39,6 +40,7 @@ SOMETIMES = (
     "a webhook was dropped",
     "a webhook was given up",
     "a webhook was refused",
+    "an answer came late",
     "an effect was settled after a crash",
     "an older version came too late",
     "commit unknown, and applied",
@@ -47,10 +49,13 @@ SOMETIMES = (
     "killed between a commit and its answer",
     "killed during recovery",
     "killed while compensating",
+    "nobody answered in time",
     "somebody was asked about a single try",
+    "something else was asked than before",
     "the database was lost, and the process ended",
     "the disk was full",
     "the index hid what had been applied",
+    "two answered at once",
 )
 """States that a campaign must reach, or its faults are too tame."""
 

@@ -5,17 +5,37 @@ from typing import Any
 import msgspec
 
 from accordant.backbone import standing
+from accordant.backbone.approvals import Asked
 from accordant.backbone.flow import Describe, Flows, Stop, flow
 from accordant.backbone.message import Ignored, Message, Told
 from accordant.backbone.standing import Standing
 from accordant.canonical.envelope import Fact
 from accordant.canonical.operation import Receipt
+from accordant.governance.approvals import Approvals, Kind, Person, Role
 from accordant.governance.estate import Estate
 from accordant.governance.policies import ExceptionPolicy, FlowPolicy, Policies
 from accordant.kernel.errors import Terminal, Unmapped
+from accordant.kernel.money import Money
 from tests.simulation.vendors import A, B, C, D, Port
 
 PAYMENT_WITHIN_S = 20.0
+ASKS, ANSWERS = "sales", ("boss", "deputy")
+"""Who asks for favours, and whose word counts."""
+UNASKED_UP_TO = 200
+"""What is given without anybody's word, in cents."""
+_ROLE = "boss"
+APPROVALS = Approvals(
+    roles={_ROLE: Role(up_to={"EUR": "1000"})},
+    people={ASKS: Person(roles=(_ROLE,)), **{one: Person(roles=(_ROLE,)) for one in ANSWERS}},
+    kinds={
+        "favour": Kind(
+            roles=(_ROLE,),
+            automatic_up_to={"EUR": "2"},
+            escalate_after_h=1 / 128,  # pyright: ignore[reportArgumentType] - nobody has hours here: 28 s
+            expire_after_h=1 / 64,  # pyright: ignore[reportArgumentType] - 56 s
+        )
+    },
+)
 TEST_PLAN = "mystery"
 """A plan that nobody mapped when the run began."""
 
@@ -65,6 +85,25 @@ class CaseOpened(Fact, frozen=True, kw_only=True):
     version = 1
     producer = "crm"
     order: str
+
+
+class FavourChanged(Fact, frozen=True, kw_only=True):
+    type = "sim.favour.changed"
+    version = 1
+    producer = "crm"
+    order: str
+    amount: int
+
+
+class FavourAsked(Fact, frozen=True, kw_only=True):
+    type = "sim.favour.asked"
+    version = 1
+    producer = "crm"
+    order: str
+    amount: int
+
+    def as_correction(self) -> Fact:
+        return FavourChanged(order=self.order, amount=self.amount)
 
 
 class Paid(Fact, frozen=True, kw_only=True):
@@ -159,17 +198,45 @@ async def case(tx: Any, event: CaseOpened, *, support: Port, billing: Port, **_:
     await tx.effect("credit", billing.ask(tx, verb="credit", kind="credit", effect_class=A, **about))
 
 
+@flow(on=FavourAsked, owner="support", describe=_DESCRIBE, corrected_by=FavourChanged, blocked=_blocked)
+async def favour(tx: Any, event: FavourAsked, *, billing: Port, support: Port, **_: Port) -> None:
+    """Given when somebody with the right to it has agreed to exactly so much; below a limit nobody is asked."""
+    amount = event.amount * 100
+    about: dict[str, Any] = {"business_id": event.order, "values": {"amount": amount}}
+    asked = Asked(
+        kind="favour",
+        what=f"do {event.order} a favour",
+        amount=Money(amount, "EUR"),
+        recent=Money(0, "EUR"),
+        payload={"order": event.order, "amount": amount},
+        requested_by=ASKS,
+    )
+    review = support.ask(tx, verb="review", kind="review", effect_class=B, change="set", **about)
+    if (await tx.approval("agreed", asked, tell=review)).is_approved:
+        await tx.effect("give", billing.ask(tx, verb="give", kind="favour", effect_class=A, **about))
+        await tx.effect("show", support.ask(tx, verb="show", kind="favour", effect_class=B, change="set", **about))
+
+
 @flow(on=Corrected, owner="sales", describe=_DESCRIBE)
 async def correction(tx: Any, event: Corrected, **_: Port) -> None:
     """A blocked deal takes the corrected words up; of any other, a person is told."""
-    begun = await tx.recall(
+    await tx.check("taken up", taken_up, await _begun(tx, event.order, flow="deal"))
+
+
+@flow(on=FavourChanged, owner="support", describe=_DESCRIBE)
+async def favour_correction(tx: Any, event: FavourChanged, **_: Port) -> None:
+    """The same for a favour about which nobody decided in time."""
+    await tx.check("taken up", taken_up, await _begun(tx, event.order, flow="favour"))
+
+
+async def _begun(tx: Any, order: str, *, flow: str) -> list[Standing]:
+    return await tx.recall(
         "where it stands",
         lambda ours: ours.read(
-            lambda connection: standing.of_subject(connection, tx.row.tenant, subject=event.order, flow="deal")
+            lambda connection: standing.of_subject(connection, tx.row.tenant, subject=order, flow=flow)
         ),
         result_type=list[Standing],
     )
-    await tx.check("taken up", taken_up, begun)
 
 
 def taken_up(begun: list[Standing], estate: Estate, /) -> str:
@@ -180,15 +247,23 @@ def taken_up(begun: list[Standing], estate: Estate, /) -> str:
     raise Terminal("changed after it was closed", code="deal.corrected")
 
 
-FLOWS = Flows(deal, trial, tier, case, correction)
-FACTS: dict[str, type[Fact]] = {"deal": Placed, "trial": Tried, "tier": TierSet, "case": CaseOpened, "payment": Paid}
+FLOWS = Flows(deal, trial, tier, case, favour, correction, favour_correction)
+FACTS: dict[str, type[Fact]] = {
+    "deal": Placed,
+    "trial": Tried,
+    "tier": TierSet,
+    "case": CaseOpened,
+    "favour": FavourAsked,
+    "payment": Paid,
+}
 _POLICY = ExceptionPolicy(cause_class="technical", owner="operations", severity="high", deadline_h=4, runbook="")
 
 
 def estate(version: int) -> Estate:
     """Version 1 lacks a plan; version 2 has it."""
     flows = {"*": FlowPolicy(), "trial": FlowPolicy(on_failure="compensate")}
-    return Estate(version=version, tables={}, policies=Policies(exceptions={"*": _POLICY}, flows=flows), ownership={})
+    policies = Policies(exceptions={"*": _POLICY}, flows=flows)
+    return Estate(version=version, tables={}, policies=policies, ownership={}, approvals=APPROVALS)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,11 +17,12 @@ from accordant.backbone.rows import (
     transaction_table,
 )
 from accordant.telemetry.audit import verify_chain
+from tests.simulation.agreed import GIVEN, TOLD, approval, is_given
 from tests.simulation.storage import ENGINE
 from tests.simulation.vendors import D, Write
 from tests.simulation.world import World
 
-FLOW_OF = {"deal": "deal", "trial": "trial", "tier": "tier", "case": "case"}
+FLOW_OF = {"deal": "deal", "trial": "trial", "tier": "tier", "case": "case", "favour": "favour"}
 _STEPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "deal": (("billing", "subscription", "create"), ("erp", "order", "create")),
     "trial": (
@@ -38,7 +39,9 @@ _UNDONE = {
     ("erp", "order"): ("erp", "credit memo", "create"),
 }
 _UPSERTS = frozenset({("erp", "customer"), ("support", "entitlement"), ("support", "tier"), ("crm", "note")}) | {
-    ("support", "case")
+    ("support", "case"),
+    ("support", "review"),
+    ("support", "favour"),
 }
 
 
@@ -72,7 +75,7 @@ class Evidence:
 def judge(world: World) -> tuple[str, ...]:
     """Every violation in words; nothing when all promises held."""
     evidence = Evidence(world)
-    rules = (_liveness, _lost, _duplicate, _partial, _orphan, _stale, _order, _audit, _in_doubt, _lie)
+    rules = (_liveness, _lost, _duplicate, _partial, _orphan, _stale, _order, _audit, _in_doubt, _lie, approval)
     return tuple(f"{rule.__name__.strip('_')}: {what}" for rule in rules for what in rule(evidence))
 
 
@@ -116,13 +119,17 @@ def _duplicate(seen: Evidence) -> Iterator[str]:
     for (system, kind, change, business_id), writes in seen.writes.items():
         if (system, kind) not in _UPSERTS and len(writes) > 1:
             yield f"{system} applied {change} {kind} {business_id} {len(writes)} times"
-    counted = Counter((row.flow, row.subject) for row in seen.transactions if row.flow in {"deal", "trial", "case"})
+    counted = Counter(
+        (row.flow, row.subject) for row in seen.transactions if row.flow in {"deal", "trial", "case", "favour"}
+    )
     yield from (f"{flow} {order} is {n} transactions" for (flow, order), n in counted.items() if n > 1)
 
 
 def _wanted(seen: Evidence, row: TransactionRow) -> list[tuple[str, str, str]]:
     if row.flow == "tier":
         return [("support", "tier", "set")]
+    if row.flow == "favour":
+        return list(GIVEN) if is_given(seen, row) else []
     wanted = list(_STEPS.get(row.flow, ()))
     if row.flow == "deal":
         plan = seen.world.source.records["deal", row.subject].fields["plan"]
@@ -173,6 +180,8 @@ def _orphan(seen: Evidence) -> Iterator[str]:
         row = seen.by_id.get(write.transaction)
         if row is None:
             yield f"{write.system} holds {write.kind} {write.business_id} of no transaction"
+        elif write.kind == TOLD:
+            continue  # no effect: the question may be answered before it is written down that somebody was told of it
         elif (write.system, write.key) not in known and not _found_later(seen, write):
             yield f"{write.system} holds {write.kind} {write.business_id}, and no effect stands for it"
 
@@ -290,5 +299,10 @@ _SEEN_AT_THE_END = {
     ),
     "a key was left behind": "SELECT count(*) FROM audit WHERE action = 'effect.absent'",
     "a promise was broken": "SELECT count(*) FROM exception WHERE code = 'promise.broken'",
+    "nobody answered in time": "SELECT count(*) FROM approval_decision WHERE verdict = 'expired'",
+    "something else was asked than before": (
+        "SELECT count(*) FROM approval AS one JOIN approval AS other ON one.transaction_id = other.transaction_id"
+        " WHERE one.payload_hash <> other.payload_hash"
+    ),
     "a stop was told to the source": "SELECT count(*) FROM effect WHERE name LIKE 'tell %' AND state = 'confirmed'",
 }

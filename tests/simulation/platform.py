@@ -24,6 +24,7 @@ from accordant.connector.polling import Poller, PollPorts
 from accordant.kernel.clock import utc_text
 from accordant.kernel.database import Changes, Writer
 from accordant.kernel.errors import Refused
+from accordant.operations.approvals import ApprovalDesk
 from accordant.operations.exceptions import Desk, DeskParts
 from accordant.operations.verification import Verifier
 from accordant.telemetry.audit import continue_chain
@@ -116,7 +117,9 @@ class Platform:
             ports={system: ports[system] for system in ("erp", "support")},
             policies=lambda: estate(2).policies,
         )
-        self.desk = self._desk()
+        parts = self._parts()
+        self.desk = Desk(parts, estate=lambda: estate(self._around.estate_version), reread=self.pump.nudge)
+        self.approvals = ApprovalDesk(parts, estate=lambda: estate(2), wake=self.engine.nudge)
         self.poller = self._poller(rng)
 
     def _pump(self) -> Pump:
@@ -130,8 +133,8 @@ class Platform:
         )
         return Pump(parts, on_published=self.engine.nudge)
 
-    def _desk(self) -> Desk:
-        parts = DeskParts(
+    def _parts(self) -> DeskParts:
+        return DeskParts(
             tenant=TENANT,
             database=self.database,
             writer=self.writer,
@@ -139,7 +142,6 @@ class Platform:
             engine=self.engine,
             flows=FLOWS,
         )
-        return Desk(parts, estate=lambda: estate(self._around.estate_version), reread=self.pump.nudge)
 
     def _poller(self, rng: random.Random) -> Poller:
         async def poll(_: Any, since: str) -> AsyncIterator[list[Row]]:

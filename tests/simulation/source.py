@@ -20,6 +20,8 @@ class Source:
     """Both connections that tell facts: the CRM, and the payments of billing."""
 
     def __init__(self, seed: str, *, loop: SimulatedLoop, swarm: Swarm, reached: Callable[[str], None]) -> None:
+        self._seed = seed
+        self.favours = 0
         self._rng = random.Random(f"{seed}/source")
         self._loop = loop
         self._swarm = swarm
@@ -54,10 +56,22 @@ class Source:
             self._at(rng.uniform(0, 20), "trial", order=f"t{n}", fields={})
         for n in range(rng.randint(0, 2)):
             self._at(rng.uniform(0, 20), "case", order=f"k{n}", fields={})
+        self._plan_favours(random.Random(f"{self._seed}/favours"))
         at_s = rng.uniform(0, 10)
         for level in range(1, rng.randint(3, 6)):
             self._at(at_s, "tier", order="s0", fields={"level": level})
             at_s += rng.uniform(0.02, 3)
+
+    def _plan_favours(self, rng: random.Random) -> None:
+        """Chance of their own: seeds that know no favour go on as they always did."""
+        self.favours = rng.choice((0, 0, 0, 1, 1, 2))
+        for n in range(self.favours):
+            at_s, amount = rng.uniform(0, 15), rng.randint(1, 9)
+            self._at(at_s, "favour", order=f"f{n}", fields={"amount": amount})
+            if rng.random() < 0.5:
+                self._at(
+                    at_s + rng.choice((0.05, 8.0, 32.0, 60.0)), "favour", order=f"f{n}", fields={"amount": amount + 3}
+                )
 
     def _at(self, at_s: float, kind: str, *, order: str, fields: dict[str, object]) -> None:
         self._loop.call_later(at_s, self._write, kind, order, fields)

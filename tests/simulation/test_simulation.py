@@ -10,7 +10,7 @@ import pytest
 
 from tests.simulation.campaign import SOMETIMES, Figures, play, regressions
 
-SEEDS = 300
+SEEDS = 260
 CAMPAIGN_SEEDS = 20_000
 CHUNK = 1_000
 CHUNKS_OF_A_PART = 10

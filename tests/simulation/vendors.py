@@ -182,7 +182,7 @@ class Vendors:
             return Rejected("not now, says a person in front of the vendor", detail={"system": one.system})
         if saved is not None:
             return saved
-        if one.ask.verb in {"bill", "order"} and one.ask.business_id in self.refuses and not self._swarm.healed:
+        if one.ask.verb in {"bill", "order", "give"} and one.ask.business_id in self.refuses and not self._swarm.healed:
             return Rejected("credit limit", detail={"system": one.system, "vendor_code": "limit", "verb": one.ask.verb})
         if strikes("fails before"):
             return self._doubt(one)

@@ -13,6 +13,7 @@ from accordant.kernel import failpoints
 from accordant.kernel.database import NotCommitted, NotRead
 from accordant.kernel.errors import AccordantError, Refused
 from tests.simulation.loop import LIFE, Killed, Life, SimulatedLoop
+from tests.simulation.people import People
 from tests.simulation.platform import OwnerLock, Platform, Surroundings
 from tests.simulation.source import Source
 from tests.simulation.storage import disk
@@ -77,6 +78,7 @@ class World:
             lock=OwnerLock(),
             on_lost=lambda lost: self._end_soon(),
         )
+        self.people = People(self)
         self.life = Life(0)
         self.life.is_over = True
         self._lives: list[Life] = []
@@ -113,8 +115,11 @@ class World:
     async def _story(self) -> None:
         self.source.plan()
         self.vendors.refuses = {name for name in ("t0", "d1", "t1") if self._chance.random() < 0.4}
+        self.vendors.refuses |= self.people.turned_down()
         self._begin_life()
         others = [self._disturb(), self._operate()]
+        if self.source.favours:
+            others.append(self.people.live(STORY_S))
         await asyncio.gather(*others)
         self.note("healed")
         if self.ask(_HELD_UP):
@@ -164,7 +169,7 @@ class World:
                 self._around.estate_version = 2
             items = self.ask("SELECT exception_id, cause_group FROM exception WHERE state = 'open' ORDER BY 1")
             if items:
-                await self._call(self._retry_or_release(*self._chance.choice(items)))
+                await self.call(self._retry_or_release(*self._chance.choice(items)))
 
     def _retry_or_release(self, exception_id: str, cause: str) -> Callable[[Platform], Awaitable[int]]:
         if self._chance.random() < 0.5:
@@ -185,7 +190,7 @@ class World:
             for one, code, about in items:
                 if one in again:
                     self._asked[f"{code}/{about}"] += 1
-                    await self._call(lambda platform, one=one: platform.desk.retry(one, actor="ops"))
+                    await self.call(lambda platform, one=one: platform.desk.retry(one, actor="ops"))
 
     async def _idle(self) -> bool:
         """Whether nothing is left to do, twice in a row."""
@@ -194,6 +199,8 @@ class World:
             await asyncio.sleep(2.0)
             if self.life.is_over:
                 self._begin_life()
+            if self.source.favours:
+                await self.people.answer_everything()
             driving = self._platform.engine.driving if self._platform else 1
             unverified = self.verifies and self.ask(_UNVERIFIED)[0][0]
             busy = self.ask(_BUSY)[0][0] or driving or self.source.telling or unverified
@@ -281,7 +288,7 @@ class World:
         """A webhook: True when it was acknowledged, False when it was refused, None when the line broke."""
         if self.life.is_over:
             return False
-        answer = await self._call(lambda platform: platform.inbox.keep([arrival]))
+        answer = await self.call(lambda platform: platform.inbox.keep([arrival]))
         if isinstance(answer, AccordantError):
             self.reach("a webhook was refused")
             return False
@@ -291,7 +298,7 @@ class World:
             self.reach("a duplicate delivery was absorbed")
         return True
 
-    async def _call(self, what: Callable[[Platform], Awaitable[Any]]) -> Any:
+    async def call(self, what: Callable[[Platform], Awaitable[Any]]) -> Any:
         """What the platform answers, the error it raises, or None when it died meanwhile."""
         if self.life.is_over or self._platform is None:
             return None

@@ -164,7 +164,7 @@ class Transaction:
             )
         except Pause:
             if tell is not None:
-                await self.effect(f"tell of {name}", tell)
+                await self.effect(f"tell of {name}", msgspec.structs.replace(tell, notice=True))
             raise
         memo = self._memo(name, "approval", result=decision, hashed=hashed)
         told = {"rule": decision.rule, "input": hashed, "by": decision.actor, "approval": decision.approval_id}
