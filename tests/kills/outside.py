@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 import aiohttp
+from sqlalchemy import select
 
+from accordant.backbone.rows import asked_table
 from accordant.kernel.errors import Refused
 from accordant.operations.approvals import Verdict, waiting
 from tests.kills.shipped import LOOK_EVERY_S, Stage
@@ -32,12 +34,16 @@ async def deliver(stage: Stage, vendor: str, body: bytes) -> int:
 
 
 async def decide_until(stage: Stage, flow: str, state: str, *, verdict: Verdict = AGREED) -> None:
-    """Decide whatever waits until a flow ended so; who decides again after a death learns whether the word was taken.
+    """Decide whatever waits, once its role was told, until a flow ended so.
 
-    A verdict that comes too late is refused, and that is as it should be.
+    Who decides again after a death learns whether the word was taken. A verdict that comes too late is refused, and
+    that is as it should be.
     """
     while not stage.is_so(flow, state):
+        told = {row["approval_id"] for row in stage.rows(select(asked_table.c.approval_id))}
         for one in stage.platform.database.read_now(lambda db: waiting(db, tenant=stage.settings.tenant)):
+            if one.approval_id not in told:
+                continue
             with suppress(Refused):
                 await stage.platform.approvals.decide(one.approval_id, verdict)
         await asyncio.sleep(LOOK_EVERY_S)

@@ -9,12 +9,16 @@ from typing import Any
 from accordant.backbone.follow_ups import FOLLOW_UPS
 from accordant.backbone.ledger.entries import audit_detail
 from accordant.backbone.rows import (
+    ApprovalRow,
+    DecisionRow,
     EffectRow,
     EventRow,
     ExceptionRow,
     MemoRow,
     MessageRow,
     TransactionRow,
+    approval_table,
+    decision_table,
     effect_table,
     event_table,
     exception_table,
@@ -255,6 +259,8 @@ def onboarding(tx: int = 1) -> list[EffectRow]:
 
 
 _TABLES: dict[type, Any] = {
+    ApprovalRow: approval_table,
+    DecisionRow: decision_table,
     EffectRow: effect_table,
     EventRow: event_table,
     ExceptionRow: exception_table,

@@ -20,9 +20,10 @@ from accordant.kernel.clock import SteadyClock, utc_text
 from accordant.kernel.database import Changes, Database
 from accordant.kernel.errors import Retryable
 from accordant.operations.approvals import ApprovalDesk
+from accordant.operations.asking import Notice
 from accordant.operations.exceptions import Desk, DeskParts
 from accordant.operations.replay import ReplayParts, Replays
-from accordant.operations.telling import Notice, Teller
+from accordant.operations.telling import Teller
 from accordant.operations.verification import Verifier
 from accordant.telemetry.audit import continue_chain
 from tests.backbone.conformance.rig import Rig

@@ -1,4 +1,4 @@
-"""Whoever owns an open item is told: once for each cause, on the channels that the company names.
+"""Whoever owns an open item is told once for each cause, and whoever must decide once for each question.
 
 The channel of every installation is a file of one JSON object a line, which log shippers and ticket systems read. A
 notice is sent first and noted afterwards, so a crash in between tells twice rather than never.
@@ -18,30 +18,14 @@ from accordant.backbone.rows import ExceptionRow, exception_table
 from accordant.kernel.clock import Clock, utc_text
 from accordant.kernel.database import Changes, Database, NotCommitted, NotRead, Writer, rows_of
 from accordant.kernel.failpoints import around
+from accordant.operations import asking
+from accordant.operations.asking import Notice
 from accordant.telemetry.audit import record
 
 log = structlog.get_logger("telling")
 _BATCH = 500
 _PAUSE_UNNOTED_S = 30.0
 _PAUSE_S = 0.5
-
-
-class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """What an owner is told about one cause."""
-
-    at: str
-    owner: str
-    severity: str
-    code: str
-    cause: str
-    cause_group: str
-    items: int
-    amount_minor: dict[str, int]
-    """Money at stake by currency."""
-    example: str
-    """The message of the first item."""
-    hint: str
-    deadline: str
 
 
 class Channel(Protocol):
@@ -92,8 +76,25 @@ class Teller:
                 await asyncio.sleep(pause_s)
 
     async def step(self) -> int:
-        """Tell about one batch; returns how many items it covered."""
+        """Tell about one batch; returns how many items and questions it covered."""
+        return await self._tell_owners() + await self._tell_roles()
+
+    async def _tell_roles(self) -> int:
+        """Whoever's turn it is to answer a question."""
+        now_ms = self._clock.now_ms()
+        turns = await self._database.read(lambda connection: asking.untold(connection, now_ms=now_ms, limit=_BATCH))
+        changes = Changes()
+        for one in turns:
+            with around("approval.notice"):
+                await asyncio.to_thread(self._channel.send, asking.notice_of(one, at_ms=now_ms))
+            asking.note(changes, one, at_ms=now_ms, channel=self._channel.name)
+        if changes:
+            await self._writer.commit(changes, at="approval.told")
+        return len(turns)
+
+    async def _tell_owners(self) -> int:
         items = await self._database.read(_untold)
+        over = await self._database.read(lambda connection: asking.time_is_over(connection, items)) if items else []
         by_cause: dict[str, list[ExceptionRow]] = {}
         for item in items:
             by_cause.setdefault(item.cause_group, []).append(item)
@@ -105,6 +106,10 @@ class Teller:
                 changes.follow_up("owner_told", item.exception_id)
                 detail = {"owner": item.owner, "channel": self._channel.name, "cause": item.cause_group}
                 record(changes, entry_about(item, "owner.told", at_ms=self._clock.now_ms(), detail=detail))
+        for item, approval in over:
+            notice = asking.notice_of_the_end(item, approval, at_ms=self._clock.now_ms())
+            with around("owner.notice"):
+                await asyncio.to_thread(self._channel.send, notice)
         if changes:
             await self._writer.commit(changes, at="owner.told")
         return len(items)

@@ -1,6 +1,13 @@
 """One row type and one table for each thing the backbone remembers."""
 
-from accordant.backbone.rows.approvals import ApprovalRow, DecisionRow, approval_table, decision_table
+from accordant.backbone.rows.approvals import (
+    ApprovalRow,
+    AskedRow,
+    DecisionRow,
+    approval_table,
+    asked_table,
+    decision_table,
+)
 from accordant.backbone.rows.arrivals import (
     CursorRow,
     EventRow,
@@ -24,6 +31,7 @@ from accordant.backbone.rows.transactions import (
 
 __all__ = [
     "ApprovalRow",
+    "AskedRow",
     "CursorRow",
     "DecisionRow",
     "EffectRow",
@@ -34,6 +42,7 @@ __all__ = [
     "TransactionRow",
     "WatermarkRow",
     "approval_table",
+    "asked_table",
     "cursor_table",
     "decision_table",
     "effect_table",

@@ -50,6 +50,16 @@ class DecisionRow(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
 
 
+class AskedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """That a role was told of a question."""
+
+    approval_id: str
+    turn: int
+    """0 for the role asked first, 1 for the one it was passed on to."""
+    role: str
+    at_ms: int
+
+
 approval_table = Table(
     "approval",
     metadata,
@@ -86,5 +96,14 @@ decision_table = Table(
     Column("actor", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("estate_version", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+asked_table = Table(
+    "approval_told",
+    metadata,
+    Column("approval_id", Text, primary_key=True),
+    Column("turn", Integer, primary_key=True, autoincrement=False),
+    Column("role", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
 )
