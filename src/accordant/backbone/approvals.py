@@ -239,6 +239,13 @@ def asked_now(approval: ApprovalRow, now_ms: int) -> str:
     return roles[min(now_ms >= approval.escalates_at_ms, len(roles) - 1)]
 
 
+def turn_ends_ms(approval: ApprovalRow, now_ms: int) -> int:
+    """Until when it is the turn of whoever is asked now."""
+    escalates_ms = approval.escalates_at_ms
+    passed_on = now_ms >= escalates_ms or len(roles_of(approval)) == 1
+    return approval.expires_at_ms if passed_on else min(escalates_ms, approval.expires_at_ms)
+
+
 def day_of(at_ms: int) -> date:
     """The day, in UTC, that an instant falls on."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).date()

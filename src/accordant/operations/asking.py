@@ -3,7 +3,7 @@
 import msgspec
 from sqlalchemy import Connection, exists, select
 
-from accordant.backbone.approvals import asked_now, roles_of
+from accordant.backbone.approvals import asked_now, roles_of, turn_ends_ms
 from accordant.backbone.rows import ApprovalRow, AskedRow, ExceptionRow, approval_table, asked_table, decision_table
 from accordant.kernel.clock import utc_text
 from accordant.kernel.database import Changes, rows_of
@@ -58,12 +58,11 @@ def untold(connection: Connection, *, now_ms: int, limit: int) -> list[Turn]:
 def notice_of(one: Turn, *, at_ms: int) -> Notice:
     """What the role is told."""
     approval = one.approval
-    until_ms = approval.expires_at_ms if one.turn else min(approval.escalates_at_ms, approval.expires_at_ms)
     return _notice(
         approval,
         at_ms=at_ms,
         told=(ESCALATED if one.turn else ASKED, one.role),
-        deadline_ms=until_ms,
+        deadline_ms=turn_ends_ms(approval, at_ms),
         hint=f"accordant approval show {approval.approval_id}",
     )
 

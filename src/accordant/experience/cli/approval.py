@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from accordant.backbone.approvals import Answered, asked_now, roles_of
+from accordant.backbone.approvals import Answered, asked_now, roles_of, turn_ends_ms
 from accordant.backbone.rows import ApprovalRow
 from accordant.experience.cli.client import Client, path
 from accordant.experience.cli.grid import Column, print_grid
@@ -19,7 +19,7 @@ from accordant.operations.approvals import called, waiting
 _COLUMNS = (
     Column("approval", is_whole=True),
     Column("what", wraps=True),
-    Column("asked", is_optional=True),
+    Column("whose turn", wraps=True),
     Column("amount", is_whole=True, is_right=True),
     Column("left", is_whole=True, is_right=True),
 )
@@ -124,7 +124,7 @@ def _show_many(screen: Screen, found: list[ApprovalRow]) -> None:
         [
             cell(one.approval_id),
             cell(one.what),
-            cell(asked_now(one, now)),
+            cell(f"{asked_now(one, now)}\nuntil {instant_text(turn_ends_ms(one, now))}"),
             cell(money_text(one.amount_minor, one.currency)),
             cell(age_text(one.expires_at_ms - now) if one.expires_at_ms > now else "over"),
         ]
@@ -134,7 +134,7 @@ def _show_many(screen: Screen, found: list[ApprovalRow]) -> None:
 
 
 def _show_one(screen: Screen, found: Answered) -> None:
-    one, said = found.approval, found.decision
+    one, said, now = found.approval, found.decision, SystemClock().now_ms()
     screen.say(one.what, style="bold")
     screen.say("")
     told = f"{said.verdict} by {said.actor}, {instant_text(said.at_ms)}" if said else "open"
@@ -144,6 +144,7 @@ def _show_one(screen: Screen, found: Answered) -> None:
         "amount": money_text(one.amount_minor, one.currency),
         "rule": one.rule,
         "asked": ", then ".join(roles_of(one)),
+        "whose turn": "" if said else f"{asked_now(one, now)}, until {instant_text(turn_ends_ms(one, now))}",
         "asked for by": one.requested_by,
         "since": instant_text(one.opened_at_ms),
         "escalates": instant_text(one.escalates_at_ms),
