@@ -85,12 +85,15 @@ class Teller:
         turns = await self._database.read(lambda connection: asking.untold(connection, now_ms=now_ms, limit=_BATCH))
         changes = Changes()
         for one in turns:
-            with around("approval.notice"):
-                await asyncio.to_thread(self._channel.send, asking.notice_of(one, at_ms=now_ms))
+            await self._send(asking.notice_of(one, at_ms=now_ms))
             asking.note(changes, one, at_ms=now_ms, channel=self._channel.name)
         if changes:
             await self._writer.commit(changes, at="approval.told")
         return len(turns)
+
+    async def _send(self, notice: Notice) -> None:
+        with around("owner.notice"):
+            await asyncio.to_thread(self._channel.send, notice)
 
     async def _tell_owners(self) -> int:
         items = await self._database.read(_untold)
@@ -100,16 +103,13 @@ class Teller:
             by_cause.setdefault(item.cause_group, []).append(item)
         changes = Changes()
         for same_cause in by_cause.values():
-            with around("owner.notice"):
-                await asyncio.to_thread(self._channel.send, self._notice(same_cause))
+            await self._send(self._notice(same_cause))
             for item in same_cause:
                 changes.follow_up("owner_told", item.exception_id)
                 detail = {"owner": item.owner, "channel": self._channel.name, "cause": item.cause_group}
                 record(changes, entry_about(item, "owner.told", at_ms=self._clock.now_ms(), detail=detail))
         for item, approval in over:
-            notice = asking.notice_of_the_end(item, approval, at_ms=self._clock.now_ms())
-            with around("owner.notice"):
-                await asyncio.to_thread(self._channel.send, notice)
+            await self._send(asking.notice_of_the_end(item, approval, at_ms=self._clock.now_ms()))
         if changes:
             await self._writer.commit(changes, at="owner.told")
         return len(items)
