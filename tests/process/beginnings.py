@@ -1,17 +1,22 @@
 """How each shipped flow begins: what people have entered before, and the fact that begins it."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
+import aiohttp
 from sqlalchemy import select
 
 from accordant.canonical.case import CreditRequest, CreditRequested
 from accordant.canonical.contract import ContractAmended, ContractAmendment
-from accordant.canonical.customer import SourceAccount
+from accordant.canonical.credit_note import BalanceCredited, BilledCreditNote, CreditNoteIssued
+from accordant.canonical.customer import CustomerIntroduced, SourceAccount
 from accordant.canonical.envelope import Fact
 from accordant.canonical.opportunity import Opportunity, OpportunityCorrected, OpportunityWon
+from accordant.kernel.money import Money
 from accordant.masterdata.crosswalk import crosswalk_table
+from accordant.systems.stripe.sandbox import SECRET_KEY
 from tests.experience.company import deal
 from tests.process.bench import Bench
 
@@ -103,9 +108,42 @@ def _native(bench: Bench, system: str) -> str:
     return found
 
 
+async def _introduced(bench: Bench, number: str) -> Fact:
+    return CustomerIntroduced(account=account(number), currency_word="USD", introduced_on=date(2026, 3, 2))
+
+
+async def _note(bench: Bench, number: str) -> Fact:
+    await _customer(bench, number)
+    note = BilledCreditNote(
+        number=f"CN-{number}",
+        source_id=f"cn_{number}",
+        customer_source_id=_native(bench, "billing"),
+        invoice_source_id=f"in_{number}",
+        total=Money(2_000, "USD"),
+        issued_on=date(2026, 3, 20),
+    )
+    return CreditNoteIssued(credit_note=note)
+
+
+async def _balance(bench: Bench, number: str) -> Fact:
+    """Somebody in billing enters a credit by hand."""
+    await _customer(bench, number)
+    customer, base = _native(bench, "billing"), json.loads((bench.world.company.folder / "sandboxes.json").read_text())
+    url = f"{base['stripe']}/v1/customers/{customer}/balance_transactions"
+    headers = {"Authorization": f"Bearer {SECRET_KEY}"}
+    body = {"amount": "-2000", "currency": "usd"}
+    async with aiohttp.ClientSession(headers=headers) as session, session.post(url, data=body) as answer:
+        assert answer.status == 200, await answer.text()
+    today = datetime.fromtimestamp(bench.world.clock.now_ms() / 1000, UTC).date()
+    return BalanceCredited(customer_source_id=customer, amount=Money(2_000, "USD"), credited_on=today)
+
+
 BEGINNINGS: Mapping[str, Beginning] = {
     "customer_onboarding": _onboarding,
     "contract_amendment": _amendment,
     "deal_correction": _correction,
     "service_credit": _credit,
+    "customer_opening": _introduced,
+    "credit_note": _note,
+    "balance_credit": _balance,
 }

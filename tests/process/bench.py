@@ -93,10 +93,22 @@ class Bench:
             content=subject,
         )
         transaction_id = await self.rig.told(told)
-        await self.rig.settled()
-        while asked := self.rig.database.read_now(lambda connection: waiting(connection, tenant="t")):
-            await self.rig.approvals.decide(asked[0].approval_id, AGREED)
+        while True:
             await self.rig.settled()
+            row = self._row(transaction_id)
+            asked = self.rig.database.read_now(lambda connection: waiting(connection, tenant="t"))
+            if asked:
+                await self.rig.approvals.decide(asked[0].approval_id, AGREED)
+            elif row.waiting_for == "timer" and row.wake_at_ms:
+                self.rig.clock.advance((row.wake_at_ms - self.rig.clock.now_ms()) / 1000 + 1)
+                self.rig.engine.nudge()
+                await self.rig.until(
+                    lambda: self.rig.engine.driving or self._row(transaction_id).waiting_for != "timer"
+                )
+            else:
+                return row
+
+    def _row(self, transaction_id: str) -> TransactionRow:
         return next(one for one in self.rig.transactions() if one.transaction_id == transaction_id)
 
     def effects_of(self, row: TransactionRow) -> list[EffectRow]:
