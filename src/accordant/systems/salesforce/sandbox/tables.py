@@ -3,12 +3,18 @@
 import bisect
 from collections.abc import Callable
 
+import msgspec
+
 from accordant.connector.sandbox import Change
 from accordant.kernel.errors import Malformed
 from accordant.kernel.money import parse_money
+from accordant.systems.salesforce.mapping.account_standing import NAMES
 from accordant.systems.salesforce.sandbox.native_ids import id_from_number
 from accordant.systems.salesforce.sandbox.schema import SCHEMA, Record, SObject
 
+_STAMPS = frozenset({"SystemModstamp", "LastModifiedDate", "CreatedDate"})
+STANDING_FIELDS = frozenset(NAMES)
+"""A write of nothing else on an account is how it stands, not the customer."""
 LEDGER_KINDS = {"Account": "customer", "Contact": "contact", "Opportunity": "opportunity", "Product2": "product"}
 BUSINESS_IDS = {"Account": "Name", "Contact": "Email", "Opportunity": "Opportunity_Number__c", "Product2": "Name"}
 
@@ -98,11 +104,16 @@ class Draft:
         return [record for record in found if record is not None and index_key(record.get(name)) == wanted]
 
     def put(self, type_name: str, record: Record, *, created: bool) -> None:
+        before = self.get(type_name, record["Id"]) or {}
         stamp_ms = self.database.now_ms()
         stamped = {**record, "SystemModstamp": stamp_ms, "LastModifiedDate": stamp_ms}
         stamped.setdefault("CreatedDate", stamp_ms)
         self._staged[type_name, record["Id"]] = stamped
-        self.changes.append(_change(type_name, stamped, change="create" if created else "update"))
+        change = _change(type_name, stamped, change="create" if created else "update")
+        told = {name for name in record if record[name] != before.get(name)} - _STAMPS
+        if type_name == "Account" and not created and told <= STANDING_FIELDS:
+            change = msgspec.structs.replace(change, kind="account_standing")
+        self.changes.append(change)
 
     def delete(self, type_name: str, record: Record) -> None:
         self._staged[type_name, record["Id"]] = None
@@ -123,7 +134,6 @@ class Draft:
 
 def _change(type_name: str, record: Record, *, change: str) -> Change:
     amount_minor, currency = _money(record) if type_name == "Opportunity" else (None, None)
-    stamps = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
     return Change(
         kind=LEDGER_KINDS[type_name],
         change=change,  # pyright: ignore[reportArgumentType]
@@ -131,7 +141,7 @@ def _change(type_name: str, record: Record, *, change: str) -> Change:
         business_id=record.get(BUSINESS_IDS[type_name]),
         amount_minor=amount_minor,
         currency=currency,
-        body={name: value for name, value in record.items() if name not in stamps},
+        body={name: value for name, value in record.items() if name not in _STAMPS},
     )
 
 
