@@ -17,9 +17,11 @@ from accordant.canonical.case import CaseOutcome
 from accordant.canonical.credit import CreditMemo, ServiceCredit
 from accordant.canonical.customer import Address, Customer
 from accordant.canonical.entitlement import Entitlement
+from accordant.canonical.invoice import CreditNote, Invoice, RevenueLine
 from accordant.canonical.operation import Attempt, Operation, Receipt
 from accordant.canonical.opportunity import DealStanding
 from accordant.canonical.order import Order, OrderLine
+from accordant.canonical.payment import Payment
 from accordant.canonical.subscription import Subscription, SubscriptionChange
 from accordant.connector.http import HttpDeps, VendorHttp, open_session
 from accordant.governance.connections import load_connections
@@ -114,6 +116,25 @@ CREDIT = ServiceCredit(
     reason="outage",
     granted_on=date(2026, 3, 5),
 )
+
+
+LINE = RevenueLine(line_id="il_1", item="LDG-START", description="Seats", quantity=2, total=Money(10_000, "USD"))
+
+
+def invoice(erp_entity: str) -> Invoice:
+    return Invoice(
+        invoice_id="invoice-1",
+        number="ACME-0001",
+        customer_id="customer-1",
+        legal_entity="US01",
+        erp_entity=erp_entity,
+        lines=(LINE,),
+        tax=Money(840, "USD"),
+        tax_item="LDG-START",
+        total=Money(10_840, "USD"),
+        posted_on=date(2026, 3, 5),
+        due_on=date(2026, 4, 4),
+    )
 
 
 class Together:
@@ -282,6 +303,46 @@ async def _post_credit_memo(world: World, to: Any) -> Operation:
     return to.erp.post_credit_memo(memo)
 
 
+async def _post_invoice(world: World, to: Any) -> Operation:
+    await world.done(to.erp.open_customer(CUSTOMER, erp_entity=world.us))
+    return to.erp.post_invoice(invoice(world.us))
+
+
+async def _post_credit_note(world: World, to: Any) -> Operation:
+    posted = await world.done(await _post_invoice(world, to))
+    note = CreditNote(
+        note_id="credit_note-1",
+        number="ACME-0001",
+        invoice_id="invoice-1",
+        customer_id="customer-1",
+        legal_entity="US01",
+        erp_entity=world.us,
+        lines=(LINE,),
+        tax=Money(840, "USD"),
+        tax_item="LDG-START",
+        total=Money(10_840, "USD"),
+        applied=Money(10_840, "USD"),
+        reason="voided",
+        posted_on=date(2026, 3, 6),
+    )
+    return to.erp.post_credit_note(note, invoice=posted)
+
+
+async def _post_payment(world: World, to: Any) -> Operation:
+    posted = await world.done(await _post_invoice(world, to))
+    payment = Payment(
+        payment_id="payment-1",
+        invoice_id="invoice-1",
+        number="ACME-0001",
+        customer_id="customer-1",
+        legal_entity="US01",
+        erp_entity=world.us,
+        amount=Money(10_840, "USD"),
+        paid_on=date(2026, 3, 6),
+    )
+    return to.erp.post_payment(payment, invoice=posted)
+
+
 async def _support_customer(world: World, to: Any) -> Operation:
     return to.support.open_customer(CUSTOMER)
 
@@ -330,6 +391,9 @@ EXAMPLES: dict[str, Example] = {
     "erp.amend_order": _amend_order,
     "erp.close_order": _close_order,
     "erp.post_credit_memo": _post_credit_memo,
+    "erp.post_credit_note": _post_credit_note,
+    "erp.post_invoice": _post_invoice,
+    "erp.post_payment": _post_payment,
     "support.open_customer": _support_customer,
     "support.set_entitlement": _entitle,
     "support.answer_case": _answer_case,

@@ -174,27 +174,7 @@ class CreditNote(msgspec.Struct, frozen=True, kw_only=True):
     tax: Money
     tax_item: str
     total: Money
+    applied: Money
+    """How much of it is set against the invoice; the rest stays the customer's credit."""
     reason: str
     posted_on: date
-
-
-class OpenCredit(msgspec.Struct, frozen=True, kw_only=True):
-    """A credit memo in the books, and how much of it may pay an invoice."""
-
-    native_id: str
-    credit_id: str
-    unapplied: Money
-    applied: Money
-    """What already pays this very invoice."""
-
-
-class CreditUse(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of one credit memo pays an invoice. Saying it sets the whole amount."""
-
-    schema_version: int = 1
-    credit_id: str
-    """Our id, or the ERP's own where somebody made the memo by hand."""
-    credit_source_id: str
-    """Native id in the ERP."""
-    invoice_id: str
-    amount: Money

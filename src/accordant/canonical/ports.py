@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Protocol
 
-from accordant.canonical.account import AccountStanding, CreditHold
+from accordant.canonical.account import AccountStanding, Balance, CreditHold
 from accordant.canonical.case import CaseOutcome
 from accordant.canonical.control import LedgerDocument
 from accordant.canonical.credit import CreditMemo, Exposure, ServiceCredit
@@ -16,10 +16,11 @@ from accordant.canonical.credit_note import BalanceEntry
 from accordant.canonical.customer import Customer
 from accordant.canonical.dispute import Dispute, DisputeStanding, InvoiceCredit
 from accordant.canonical.entitlement import Entitlement
-from accordant.canonical.invoice import OpenInvoice, Reminder
+from accordant.canonical.invoice import BilledLine, CreditNote, Invoice, OpenInvoice, Reminder
 from accordant.canonical.operation import Operation, Receipt, SystemPort
 from accordant.canonical.opportunity import DealStanding
 from accordant.canonical.order import Order
+from accordant.canonical.payment import Payment
 from accordant.canonical.refund import Refund, RefundEntry
 from accordant.canonical.settlement import Settlement
 from accordant.canonical.subscription import RunningPeriod, Subscription, SubscriptionChange
@@ -90,6 +91,14 @@ class Billing(SystemPort, Protocol):
         """Everything that changed what customers owe on these days, both among them. Raises what a read raises."""
         ...
 
+    async def balance(self, account: Receipt, *, currency: str, on: date) -> Balance:
+        """What the customer owes on a day, and holds with us. Raises what a read raises."""
+        ...
+
+    async def invoice_lines(self, invoice_source_id: str) -> tuple[BilledLine, ...]:
+        """Every line of an invoice. Raises what a read raises."""
+        ...
+
     async def open_invoices(self, account: Receipt, *, currency: str) -> tuple[OpenInvoice, ...]:
         """Every finalized invoice that waits for money now; what is paid, voided or written off is not among them."""
         ...
@@ -145,6 +154,16 @@ class Erp(SystemPort, Protocol):
         ...
 
     def post_credit_memo(self, memo: CreditMemo) -> Operation: ...
+
+    def post_invoice(self, invoice: Invoice) -> Operation: ...
+
+    def post_credit_note(self, note: CreditNote, *, invoice: Receipt) -> Operation:
+        """Take a posted invoice back, wholly or in part, by an entry that is set against it."""
+        ...
+
+    def post_payment(self, payment: Payment, *, invoice: Receipt) -> Operation:
+        """Enter money that came, and set it against its invoice."""
+        ...
 
     async def documents(self, *, since: date, until: date, entities: Mapping[str, str]) -> tuple[LedgerDocument, ...]:
         """Everything that changed what customers owe on these days; `entities` names ours by the books' own codes."""

@@ -62,6 +62,7 @@ async def test_a_memo_sent_twice_is_one_memo_of_the_same_amount(account: Account
         "lines": [{"product": "SKU-2", "quantity": "1", "amount_minor": 25050}],
         "date": "2026-10-15",
         "memo": "case 4711, credit credit-1",
+        "unapplied": "250.5",
     }
 
 

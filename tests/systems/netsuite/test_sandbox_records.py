@@ -197,4 +197,6 @@ async def test_the_dump_speaks_in_business_ids(account: Account) -> None:
             }
         ],
         "credit_memo": [],
+        "invoice": [],
+        "payment": [],
     }

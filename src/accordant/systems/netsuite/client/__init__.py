@@ -8,17 +8,24 @@ from typing import Any, cast
 
 from accordant.canonical.credit import CreditMemo
 from accordant.canonical.customer import Customer
-from accordant.canonical.operation import Facts, Operation, ReadRef
+from accordant.canonical.invoice import CreditNote, Invoice
+from accordant.canonical.operation import Facts, Operation, ReadRef, Receipt
 from accordant.canonical.order import Order
+from accordant.canonical.payment import Payment
 from accordant.connector.capabilities import ConnectionSettings
 from accordant.connector.http import VendorHttp
 from accordant.kernel.errors import Misconfigured
 from accordant.systems.netsuite import mapping
-from accordant.systems.netsuite.client import credit_memos, customers, orders
+from accordant.systems.netsuite.client import credit_memos, customers, invoices, orders
 from accordant.systems.netsuite.client.calls import Calls
 from accordant.systems.netsuite.client.readback import ReadBack
 
-CAPABILITIES = (*customers.CAPABILITIES, *orders.CAPABILITIES, *credit_memos.CAPABILITIES)
+CAPABILITIES = (
+    *customers.CAPABILITIES,
+    *orders.CAPABILITIES,
+    *credit_memos.CAPABILITIES,
+    *invoices.CAPABILITIES,
+)
 
 
 class NetSuite:
@@ -50,6 +57,15 @@ class NetSuite:
     def post_credit_memo(self, memo: CreditMemo) -> Operation:
         """Post it on its day; where the books are closed for it, the refusal's detail has `closed_period`, a month."""
         return self._calls.operation(credit_memos.post_credit_memo(memo, currencies=self._currencies))
+
+    def post_invoice(self, invoice: Invoice) -> Operation:
+        return self._calls.operation(invoices.post_invoice(invoice, currencies=self._currencies))
+
+    def post_credit_note(self, note: CreditNote, *, invoice: Receipt) -> Operation:
+        return self._calls.operation(invoices.post_credit_note(note, invoice=invoice, currencies=self._currencies))
+
+    def post_payment(self, payment: Payment, *, invoice: Receipt) -> Operation:
+        return self._calls.operation(invoices.post_payment(payment, invoice=invoice, currencies=self._currencies))
 
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         return await self._held.facts(kind, [ref.native_id for ref in refs])

@@ -54,6 +54,18 @@ _PLACES: Mapping[str, _Place] = {
         facts=mapping.credit_memo_facts,
         only="type = 'CustCred'",
     ),
+    "invoice": _Place(
+        columns="id, externalid, entity, currency, foreigntotal, otherrefnum, "
+        "TO_CHAR(trandate, 'YYYY-MM-DD') AS posted_on",
+        facts=mapping.invoice_facts,
+        only="type = 'CustInvc'",
+    ),
+    "payment": _Place(
+        columns="id, externalid, entity, currency, foreigntotal, foreignpaymentamountunused, "
+        "TO_CHAR(trandate, 'YYYY-MM-DD') AS posted_on",
+        facts=mapping.payment_facts,
+        only="type = 'CustPymt'",
+    ),
 }
 """By canonical kind."""
 

@@ -141,7 +141,7 @@ class NetSuite(Sandbox):
         if kind.table != "transaction" and self._in_use(kind.table, record["id"]):
             raise answers.user_error("This record cannot be deleted because it has dependent records.", "id")
         change = self._change(kind, record, change="delete")
-        return Write(Reply(204), (change,), apply=lambda: self.books.tables[kind.table].delete(record["id"]))
+        return Write(Reply(204), (change,), apply=lambda: self.books.delete(kind.table, record))
 
     def _save(self, call: Call, kind: RecordType, *, old: Record | None, body: Record) -> Write:
         replace = frozenset(name.strip() for name in call.query.get("replace", "").split(",") if name)

@@ -12,7 +12,14 @@ from accordant.kernel.money import exponent
 from accordant.systems.netsuite.sandbox.answers import as_object, invalid_value, missing_value, unreadable, user_error
 
 TEXT_MAX = {"companyName": 83, "otherRefNum": 45, "memo": 999}
-READ_ONLY = frozenset({"id", "links", "lastModifiedDate", "dateCreated", "createdDate", "total", "subtotal", "status"})
+READ_ONLY = frozenset(
+    {
+        *("id", "links", "lastModifiedDate", "dateCreated", "createdDate", "total", "subtotal", "status"),
+        *("amountPaid", "amountRemaining", "applied", "unapplied"),
+    }
+)
+APPLY = "apply"
+"""Sublist of the invoices that a payment or a credit memo is set against, one row for each `doc`."""
 
 
 class RecordType(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +64,19 @@ _SALES_ORDER = RecordType(
     prefix="SO",
 )
 _CREDIT_MEMO = msgspec.structs.replace(
-    _SALES_ORDER, name="creditMemo", kind="credit_memo", code="CustCred", prefix="CM", sign=-1
+    _SALES_ORDER, name="creditMemo", kind="credit_memo", code="CustCred", prefix="CM", sign=-1, sublists=("item", APPLY)
+)
+_INVOICE = msgspec.structs.replace(_SALES_ORDER, name="invoice", kind="invoice", code="CustInvc", prefix="INV")
+_PAYMENT = RecordType(
+    name="customerPayment",
+    table="transaction",
+    kind="payment",
+    required={"customer": "Customer", "payment": "Payment Amount"},
+    references={"customer": "customer", "subsidiary": "subsidiary", "currency": "currency"},
+    sublists=(APPLY,),
+    customer="customer",
+    code="CustPymt",
+    prefix="PYMT",
 )
 _ITEMS = tuple(
     RecordType(
@@ -73,7 +92,7 @@ _SUBSIDIARY = RecordType(name="subsidiary", table="subsidiary", kind="subsidiary
 _CURRENCY = RecordType(name="currency", table="currency", kind="currency", required={"symbol": "ISO Code"})
 
 TYPES: Mapping[str, RecordType] = {
-    t.name: t for t in (_CUSTOMER, _SALES_ORDER, _CREDIT_MEMO, *_ITEMS, _SUBSIDIARY, _CURRENCY)
+    t.name: t for t in (_CUSTOMER, _SALES_ORDER, _CREDIT_MEMO, _INVOICE, _PAYMENT, *_ITEMS, _SUBSIDIARY, _CURRENCY)
 }
 TITLES = {
     "customer": "companyName",
@@ -104,6 +123,8 @@ class Books:
         }
         self.tables: dict[str, LaggedStore] = {table: kit.store(table, indexes=indexes) for table in FIRST_ID}
         self._next_id = dict(FIRST_ID)
+        self.settled: dict[str, dict[str, Decimal]] = {}
+        """By invoice, what each payment or credit memo settles of it."""
 
     def next_id(self, table: str) -> str:
         """The id that the next new record will get; `put` takes it."""
@@ -112,6 +133,29 @@ class Books:
     def put(self, table: str, record: Record) -> None:
         self._next_id[table] = max(self._next_id[table], int(record["id"]) + 1)
         self.tables[table].put(record["id"], record)
+        if APPLY in record:
+            self._settle(record["id"], {row["doc"]: row["amount"] for row in record[APPLY]})
+
+    def delete(self, table: str, record: Record) -> None:
+        if APPLY in record:
+            self._settle(record["id"], {})
+        self.tables[table].delete(record["id"])
+
+    def _settle(self, by: str, amounts: Mapping[str, Decimal]) -> None:
+        """What a transaction settles from now on; the invoices show at once what is left of them."""
+        touched = {doc for doc, settled in self.settled.items() if by in settled} | amounts.keys()
+        for doc in touched:
+            self.settled.setdefault(doc, {}).pop(by, None)
+            if doc in amounts:
+                self.settled[doc][by] = amounts[doc]
+            invoice = self.get("transaction", doc)
+            if invoice is not None:
+                self.tables["transaction"].put(doc, {**invoice, **self.left(doc, invoice["total"])})
+
+    def left(self, invoice_id: str, total: Decimal) -> Record:
+        """What is settled of an invoice, what is left, and its status: A open, B paid in full."""
+        paid = sum(self.settled.get(invoice_id, {}).values(), Decimal(0))
+        return {"amountPaid": paid, "amountRemaining": total - paid, "status": "A" if total > paid else "B"}
 
     def get(self, table: str, record_id: str) -> Record | None:
         return self.tables[table].get(record_id)

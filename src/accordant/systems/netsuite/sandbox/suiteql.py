@@ -24,7 +24,9 @@ _COLUMNS: dict[str, dict[str, str]] = {
     "transaction": {
         "id": "id", "externalid": "externalId", "entity": "entity", "currency": "currency", "foreigntotal": "total",
         "status": "orderStatus", "trandate": "tranDate", "tranid": "tranId", "otherrefnum": "otherRefNum",
-        "memo": "memo", "type": "type", "lastmodifieddate": "lastModifiedDate",
+        "memo": "memo", "type": "type", "lastmodifieddate": "lastModifiedDate", "duedate": "dueDate",
+        "foreignamountpaid": "amountPaid", "foreignamountunpaid": "amountRemaining",
+        "foreignpaymentamountused": "applied", "foreignpaymentamountunused": "unapplied",
     },
     "item": {
         "id": "id", "externalid": "externalId", "itemid": "itemId", "isinactive": "isInactive",
@@ -144,7 +146,8 @@ def _shown(table: str, row: Record, *, column: str) -> str | None:
     if isinstance(value, bool):
         return "T" if value else "F"
     if isinstance(value, Decimal):
-        return format(value.normalize() * TYPES[row["recordType"]].sign, "f")
+        sign = TYPES[row["recordType"]].sign if column == "foreigntotal" else 1
+        return format(value.normalize() * sign, "f")
     if column == "lastmodifieddate":
         return str(value)[:19].replace("T", " ")
     return str(value)

@@ -12,12 +12,14 @@ import msgspec
 
 from accordant.connector.sandbox import Record
 from accordant.systems.netsuite.sandbox.answers import invalid_value, missing_value, user_error
-from accordant.systems.netsuite.sandbox.records import TYPES, Books, resolve
+from accordant.systems.netsuite.sandbox.records import APPLY, TYPES, Books, resolve
 
 PENDING_FULFILLMENT = "B"
 CLOSED = "H"
 LARGEST = Decimal(10) ** 15
-UNAPPLIED = "A"
+UNAPPLIED = OPEN = "A"
+FULLY_APPLIED = PAID_IN_FULL = "B"
+NOT_DEPOSITED = "B"
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,14 +78,70 @@ def _order_told(record: Record) -> Record:
     }
 
 
-def _open_memo(books: Books, record: Record) -> Record:
-    """Nothing applies a credit memo to an invoice here."""
+def _invoice(books: Books, record: Record) -> Record:
+    """Open until payments and credit memos that are set against it make its total."""
     lines = _item_lines(books, record)
-    return {"item": lines, "status": UNAPPLIED, "total": _total(lines)}
+    total = _total(lines)
+    return {"item": lines, "total": total, **books.left(record.get("id", ""), total)}
+
+
+def _invoice_told(record: Record) -> Record:
+    return {
+        "number": record.get("otherRefNum"),
+        "due": record.get("dueDate"),
+        "remaining": format(record["amountRemaining"].normalize(), "f"),
+        "status": "open" if record["status"] == OPEN else "paid",
+    }
+
+
+def _memo(books: Books, record: Record) -> Record:
+    lines = _item_lines(books, record)
+    total = _total(lines)
+    return {"item": lines, "total": total, **_set_against(books, record, total=total)}
 
 
 def _memo_told(record: Record) -> Record:
-    return {"memo": record.get("memo")}
+    return {"memo": record.get("memo"), "unapplied": format(record["unapplied"].normalize(), "f")}
+
+
+def _payment(books: Books, record: Record) -> Record:
+    paid = _number(record["payment"], "payment", field="payment")
+    if paid < 0:
+        raise invalid_value(paid, "payment", path="payment")
+    settled = _set_against(books, record, total=paid)
+    return {"payment": paid, "total": paid, **settled, "status": NOT_DEPOSITED}
+
+
+def _payment_told(record: Record) -> Record:
+    return {"memo": record.get("memo"), "unapplied": format(record["unapplied"].normalize(), "f")}
+
+
+def _set_against(books: Books, record: Record, *, total: Decimal) -> Record:
+    """The invoices that it settles: each the customer's own, in its currency, and for no more than is left of it."""
+    rows: dict[str, Record] = {}
+    for place, row in enumerate(record.get(APPLY) or ()):
+        path = f"{APPLY}.items[{place}]"
+        invoice = books.refers("transaction", row.get("doc"))
+        if not row.get("apply", True):
+            continue
+        if invoice is None or invoice["recordType"] != "invoice" or invoice["entity"] != _customer(record):
+            raise invalid_value(row.get("doc"), "doc", path=f"{path}.doc")
+        if invoice["currency"] != (record.get("currency") or invoice["currency"]):
+            raise invalid_value(row.get("doc"), "doc", path=f"{path}.doc")
+        amount = _number(row.get("amount", 0), f"{path}.amount", field="amount")
+        own = books.settled.get(invoice["id"], {}).get(str(record.get("id", "")), Decimal(0))
+        if not 0 < amount <= invoice["amountRemaining"] + own:
+            raise user_error("The amount to apply cannot exceed the amount that is due.", f"{path}.amount")
+        rows[invoice["id"]] = {"line": place + 1, "doc": invoice["id"], "apply": True, "amount": amount}
+    applied = sum((row["amount"] for row in rows.values()), Decimal(0))
+    if applied > total:
+        raise user_error("The applied amounts cannot exceed the amount of the transaction.", APPLY)
+    status = UNAPPLIED if applied < total else FULLY_APPLIED
+    return {APPLY: list(rows.values()), "applied": applied, "unapplied": total - applied, "status": status}
+
+
+def _customer(record: Record) -> object:
+    return record[TYPES[record["recordType"]].customer]
 
 
 RULES: Mapping[str, Rules] = {
@@ -93,7 +151,24 @@ RULES: Mapping[str, Rules] = {
         statuses={PENDING_FULFILLMENT: "Pending Fulfillment", CLOSED: "Closed"},
         told=_order_told,
     ),
-    "creditMemo": Rules(completed=_open_memo, status_in="status", statuses={UNAPPLIED: "Open"}, told=_memo_told),
+    "creditMemo": Rules(
+        completed=_memo,
+        status_in="status",
+        statuses={UNAPPLIED: "Open", FULLY_APPLIED: "Fully Applied"},
+        told=_memo_told,
+    ),
+    "invoice": Rules(
+        completed=_invoice,
+        status_in="status",
+        statuses={OPEN: "Open", PAID_IN_FULL: "Paid In Full"},
+        told=_invoice_told,
+    ),
+    "customerPayment": Rules(
+        completed=_payment,
+        status_in="status",
+        statuses={NOT_DEPOSITED: "Not Deposited"},
+        told=_payment_told,
+    ),
 }
 """By record type, for every type that `records.TYPES` keeps in the table `transaction`."""
 

@@ -9,14 +9,18 @@ from collections.abc import Sequence
 from datetime import date
 from typing import cast
 
+import msgspec
+
+from accordant.canonical.account import Balance
 from accordant.canonical.control import LedgerDocument
 from accordant.canonical.credit import Exposure, ServiceCredit
 from accordant.canonical.credit_note import BalanceEntry
 from accordant.canonical.customer import Customer
+from accordant.canonical.invoice import BilledLine
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
 from accordant.canonical.subscription import Subscription, SubscriptionChange
 from accordant.connector.capabilities import ConnectionSettings
-from accordant.connector.http import Request, VendorHttp
+from accordant.connector.http import Request, VendorHttp, segment
 from accordant.kernel.errors import Misconfigured
 from accordant.kernel.priority import Priority
 from accordant.systems.stripe import mapping
@@ -101,6 +105,17 @@ class StripeBilling:
     async def documents(self, *, since: date, until: date) -> tuple[LedgerDocument, ...]:
         """See `documents`: everything is read, whatever the days."""
         return await self._documents.all(since=since, until=until)
+
+    async def balance(self, account: Receipt, *, currency: str, on: date) -> Balance:
+        return await self._credits.balance(account, currency=currency, on=on)
+
+    async def invoice_lines(self, invoice_source_id: str) -> tuple[BilledLine, ...]:
+        """All lines of an invoice, of which its events show the first ten."""
+        path = f"/v1/invoices/{segment(invoice_source_id)}/lines"
+        listing = self._calls.listing(path, (), priority=Priority.FINANCE)
+        rows = {str(row["id"]): msgspec.convert(row, type=mapping.Line) async for row, _ in listing}
+        lines = list(rows.values())
+        return mapping.billed_lines(lines, lines[0].currency, of=invoice_source_id) if lines else ()
 
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         """What Stripe holds now, by native id; see `readback`."""

@@ -8,6 +8,7 @@ same currency, never to one chosen by us.
 
 from datetime import UTC, date, datetime, time, timedelta
 
+from accordant.canonical.account import Balance
 from accordant.canonical.credit import Exposure, ServiceCredit
 from accordant.canonical.credit_note import BalanceEntry
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Operation, Receipt
@@ -52,6 +53,16 @@ class Credits:
         query = (("created[gte]", str(_start_s(since))),)
         entries = [balance_entry(one, account.native_id) for one in await self._all(path_of(account), query, currency)]
         return tuple(entry for entry in reversed(entries) if entry is not None)
+
+    async def balance(self, account: Receipt, *, currency: str, on: date) -> Balance:
+        """Owed and overdue as in `exposure`; the credit is what the newest entry in this currency ended in."""
+        owed, overdue = await self._owed(account, currency=currency, on=on)
+        credit = Money(0, currency)
+        async for record, _ in self._calls.listing(path_of(account), (), priority=Priority.CUSTOMER):
+            if str(record["currency"]).upper() == currency:
+                credit = from_stripe(-int(record["ending_balance"]), currency)
+                break
+        return Balance(owed=owed, overdue=overdue, credit=credit)
 
     async def _owed(self, account: Receipt, *, currency: str, on: date) -> tuple[Money, Money]:
         query = (("customer", account.native_id), ("status", "open"))

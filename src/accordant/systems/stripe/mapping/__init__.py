@@ -1,6 +1,7 @@
 """Stripe's words for our nouns, and ours for its events; API version 2026-10-28.endive."""
 
 from accordant.systems.stripe.mapping.event import translate
+from accordant.systems.stripe.mapping.invoices import Line, billed_lines
 from accordant.systems.stripe.mapping.money import from_stripe, to_stripe
 from accordant.systems.stripe.mapping.nouns import (
     Fields,
@@ -16,6 +17,8 @@ from accordant.systems.stripe.mapping.nouns import (
 
 __all__ = [
     "Fields",
+    "Line",
+    "billed_lines",
     "customer_expected",
     "customer_facts",
     "customer_form",
