@@ -10,6 +10,7 @@ from accordant.systems.netsuite.sandbox import furnish as netsuite_furnish
 from accordant.systems.netsuite.sandbox.account import NetSuite
 from accordant.systems.salesforce.sandbox.export import records_from_export
 from accordant.systems.salesforce.sandbox.server import SalesforceSandbox
+from accordant.systems.stripe.sandbox import clerk as stripe_clerk
 from accordant.systems.stripe.sandbox import furnish as stripe_furnish
 from accordant.systems.stripe.sandbox.door import StripeSandbox
 from accordant.systems.zendesk.sandbox import agent as zendesk_agent
@@ -31,5 +32,9 @@ FURNISH: Mapping[str, Callable[[World], Record]] = {
 READ_EXPORT: Mapping[str, Callable[[Path], dict[str, list[dict[str, Any]]]]] = {"salesforce": records_from_export}
 """A company's export of its CRM as records that a sandbox loads."""
 ASK_FOR_CREDIT: Mapping[str, Callable[..., Awaitable[str]]] = {"zendesk": zendesk_agent.ask_for_credit}
+PAY_INVOICE: Mapping[str, Callable[..., Awaitable[None]]] = {"stripe": stripe_clerk.pay_invoice}
+VOID_INVOICE: Mapping[str, Callable[..., Awaitable[None]]] = {"stripe": stripe_clerk.void_invoice}
+ENTER_CUSTOMER: Mapping[str, Callable[..., Awaitable[str]]] = {"stripe": stripe_clerk.enter_customer}
+"""What a clerk does by hand in billing."""
 ASK_AGAIN: Mapping[str, Callable[..., Awaitable[None]]] = {"zendesk": zendesk_agent.ask_again}
 """What an agent of support does by hand on a case."""

@@ -13,7 +13,9 @@ from accordant.canonical.contract import ContractAmended, ContractAmendment
 from accordant.canonical.credit_note import BalanceCredited, BilledCreditNote, CreditNoteIssued
 from accordant.canonical.customer import CustomerIntroduced, SourceAccount
 from accordant.canonical.envelope import Fact
+from accordant.canonical.invoice import BilledInvoice, BilledLine, InvoiceFinalized, InvoiceVoided
 from accordant.canonical.opportunity import Opportunity, OpportunityCorrected, OpportunityWon
+from accordant.canonical.payment import PaymentReceived
 from accordant.kernel.money import Money
 from accordant.masterdata.crosswalk import crosswalk_table
 from accordant.systems.stripe.sandbox import SECRET_KEY
@@ -138,6 +140,46 @@ async def _balance(bench: Bench, number: str) -> Fact:
     return BalanceCredited(customer_source_id=customer, amount=Money(2_000, "USD"), credited_on=today)
 
 
+async def _billed(bench: Bench, number: str) -> BilledInvoice:
+    await _customer(bench, number)
+    line = BilledLine(
+        line_id="il_1", product_word="LDG-START", description="Seats", quantity=1, total=Money(5_000, "USD")
+    )
+    return BilledInvoice(
+        number=f"N-{number}",
+        source_id=f"in_{number}",
+        customer_source_id=_native(bench, "billing"),
+        lines=(line,),
+        tax=Money(400, "USD"),
+        total=Money(5_400, "USD"),
+        covered=Money(0, "USD"),
+        remaining=Money(5_400, "USD"),
+        status="open",
+        issued_on=date(2026, 3, 20),
+        due_on=None,
+    )
+
+
+async def _finalized(bench: Bench, number: str) -> Fact:
+    return InvoiceFinalized(invoice=await _billed(bench, number))
+
+
+async def _posted(bench: Bench, number: str) -> BilledInvoice:
+    """In the books, before anything is refused."""
+    invoice = await _billed(bench, number)
+    row = await bench.play(InvoiceFinalized(invoice=invoice), number)
+    assert row.state == "completed", bench.open_item(row)
+    return invoice
+
+
+async def _voided(bench: Bench, number: str) -> Fact:
+    return InvoiceVoided(invoice=await _posted(bench, number), voided_on=date(2026, 3, 21))
+
+
+async def _paid(bench: Bench, number: str) -> Fact:
+    return PaymentReceived(invoice=await _posted(bench, number), amount=Money(5_400, "USD"), paid_on=date(2026, 3, 21))
+
+
 BEGINNINGS: Mapping[str, Beginning] = {
     "customer_onboarding": _onboarding,
     "contract_amendment": _amendment,
@@ -146,4 +188,7 @@ BEGINNINGS: Mapping[str, Beginning] = {
     "customer_opening": _introduced,
     "credit_note": _note,
     "balance_credit": _balance,
+    "invoice_posting": _finalized,
+    "invoice_voiding": _voided,
+    "invoice_settlement": _paid,
 }

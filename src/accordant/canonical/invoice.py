@@ -111,21 +111,6 @@ class InvoiceOverdue(Fact, frozen=True, kw_only=True):
     invoice: BilledInvoice
 
 
-class InvoicePosted(Fact, frozen=True, kw_only=True):
-    """The books hold an invoice; whatever else happens to it may follow."""
-
-    type: ClassVar[str] = "accordant.invoice.posted"
-    version: ClassVar[int] = 1
-    producer: ClassVar[str] = "accordant"
-    ordering_key: ClassVar[str] = "/customer_id"
-
-    invoice_id: str
-    number: str
-    customer_id: str
-    books_id: str
-    """Native id in the ERP; empty where there was nothing to post."""
-
-
 class RevenueLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line as the books enter it, resolved from the reference table `revenue_item`."""
 

@@ -95,13 +95,16 @@ def _tier(list_price: str) -> str:
     return next((tier for limit, tier in _TIERS if whole < limit), "premium")
 
 
+_POSTED_UNDER = ("credit_reason", "credit_note_reason", "tax_item")
+
+
 def world_of(state: Path, *, hook_url: str, webhook_secret: str) -> World:
     """What the estate knows of, for furnishing a sandbox: products, what credits are posted under, legal entities."""
     tables = load_estate(state / "estate").tables
     entities = (row for rows in tables["legal_entity"].values() for row in rows)
     return World(
         products=_items(tables["product"]),
-        credit_items=(*_items(tables.get("credit_reason", {})), *_items(tables.get("credit_note_reason", {}))),
+        credit_items=tuple(item for name in _POSTED_UNDER for item in _items(tables.get(name, {}))),
         legal_entities=tuple(LegalEntity(code=row.value, erp_id=row.target) for row in entities),
         hook_url=hook_url,
         webhook_secret=webhook_secret,

@@ -7,6 +7,9 @@ from accordant.process.credit_note import credit_note
 from accordant.process.customer_onboarding import customer_onboarding
 from accordant.process.customer_opening import customer_opening
 from accordant.process.deal_correction import deal_correction
+from accordant.process.invoice_posting import invoice_posting
+from accordant.process.invoice_settlement import invoice_settlement
+from accordant.process.invoice_voiding import invoice_voiding
 from accordant.process.service_credit import service_credit
 
 FLOWS = Flows(
@@ -15,6 +18,9 @@ FLOWS = Flows(
     contract_amendment,
     deal_correction,
     service_credit,
+    invoice_posting,
+    invoice_voiding,
+    invoice_settlement,
     credit_note,
     balance_credit,
 )

@@ -10,6 +10,7 @@ from accordant.backbone.flow import Flow
 from accordant.experience.cli.grid import Column, print_grid
 from accordant.experience.cli.outcome import BadInput
 from accordant.experience.cli.screen import Screen, cell, listing, money_text, write_json
+from accordant.launch.plays.invoice_posting import InvoiceDay
 from accordant.launch.plays.play import Play
 from accordant.launch.plays.service_credit import CreditDay
 from accordant.launch.run import Plan, Run
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 
 PLAYS: Mapping[str, type[Play]] = {
     CreditDay.flow: CreditDay,
+    InvoiceDay.flow: InvoiceDay,
 }
 IN_THE_STORY = ("customer_onboarding", "contract_amendment", "deal_correction")
 """Flows whose branches the seeded company's year goes through; `accordant demo` plays them."""
