@@ -66,8 +66,18 @@ A0000006,Ida Holm,GTX Basic,Birchline,Engaging,11/3/2016,,
 }
 
 
+# An invoice, a line without a customer, a credit on the invoice, and one whose invoice is older than the file.
+SALES = """\
+InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
+536365,85123A,WHITE HEART,6,12-01-2010 08:26,2.55,17850,United Kingdom
+536366,22633,HAND WARMER,1,12-01-2010 08:28,1.85,,United Kingdom
+C536379,85123A,WHITE HEART,-1,12-01-2010 09:41,2.55,17850,United Kingdom
+C536391,22556,PLASTERS,-12,12-01-2010 10:24,1.65,17548,EIRE
+"""
+
+
 def in_a_shell(example: Example) -> None:
-    """Run one block the way it would be typed: in bash, in a folder holding `.venv` and the export `DIR`."""
+    """Run one block the way it would be typed: in bash, in a folder holding `.venv` and exports."""
     folder: Path = example.namespace["folder"]
     run = subprocess.run(
         ["bash", "-c", NEWCOMER + str(example.parsed)],
@@ -95,11 +105,12 @@ BLOCKS = list(read(README).examples())
 
 @pytest.fixture
 def newcomer(tmp_path: Path) -> Path:
-    """An empty folder but for the environment and an export."""
+    """An empty folder but for the environment and two exports."""
     (tmp_path / ".venv").symlink_to(ENVIRONMENT)
     (tmp_path / "DIR").mkdir()
     for name, text in EXPORT.items():
         (tmp_path / "DIR" / name).write_text(text)
+    (tmp_path / "SALES.csv").write_text(SALES)
     return tmp_path
 
 

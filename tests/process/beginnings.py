@@ -122,6 +122,7 @@ async def _note(bench: Bench, number: str) -> Fact:
         customer_source_id=_native(bench, "billing"),
         invoice_source_id=f"in_{number}",
         total=Money(2_000, "USD"),
+        off_invoice=Money(2_000, "USD"),
         issued_on=date(2026, 3, 20),
     )
     return CreditNoteIssued(credit_note=note)

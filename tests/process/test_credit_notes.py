@@ -2,6 +2,8 @@
 
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +16,7 @@ from accordant.governance.estate_files import load_estate
 from accordant.kernel.errors import AccordantError
 from accordant.kernel.ids import canonical_json
 from accordant.kernel.money import Money
-from accordant.process.credit_memo import memo_of_entry, memo_of_note
+from accordant.process.credit_memo import memo_of_entry, memo_of_note, whose
 from accordant.process.customer_opening import parties_of
 
 HERE = Address(country="GB")
@@ -28,6 +30,7 @@ NOTE = BilledCreditNote(
     customer_source_id="cus_1",
     invoice_source_id="in_1",
     total=Money(2_750, "GBP"),
+    off_invoice=Money(2_750, "GBP"),
     issued_on=DAY,
 )
 ENTRY = BalanceEntry(number="C536391", source_id="cus_1/cbtxn_1", total=Money(14_148, "GBP"), issued_on=DAY)
@@ -48,7 +51,12 @@ def test_a_note_becomes_a_memo_that_pays_its_invoice(estate: Estate) -> None:
     memo = memo_of_note(NOTE, known(), "demo", "50017", estate)
     assert (memo.number, memo.amount, memo.posted_on) == ("C536379", NOTE.total, DAY)
     assert (memo.invoice_native_id, memo.erp_entity, memo.item, memo.case_id) == ("50017", "2", "CREDIT-NOTE", "")
+    assert memo.pays == NOTE.off_invoice
     assert memo_of_note(NOTE, known(), "demo", "", estate).invoice_native_id == ""
+    partly = msgspec.structs.replace(NOTE, off_invoice=Money(1, "GBP"))
+    assert memo_of_note(partly, known(), "demo", "50017", estate).pays == Money(1, "GBP")
+    paid = msgspec.structs.replace(NOTE, off_invoice=Money(0, "GBP"))
+    assert memo_of_note(paid, known(), "demo", "50017", estate).invoice_native_id == ""
     other = msgspec.structs.replace(NOTE, source_id="cn_2")
     assert memo_of_note(other, known(), "demo", "50017", estate).credit_id != memo.credit_id
     assert memo_of_note(NOTE, known(), "other", "50017", estate).credit_id != memo.credit_id
@@ -75,6 +83,19 @@ def test_what_has_no_meaning_stops_it(
         memo_of_note(msgspec.structs.replace(NOTE, **note), known(**customer), "demo", "", estate)
     assert stopped.value.code == code
     assert stopped.value.hint
+
+
+async def test_a_credit_of_nobody_stops_before_anything_is_written() -> None:
+    class Asked:
+        row = SimpleNamespace(tenant="demo")
+
+        async def recall(self, *_: object, **__: object) -> str:
+            return ""
+
+    asked: Any = Asked()
+    with pytest.raises(AccordantError, match="cus_9") as stopped:
+        await whose(asked, "cus_9")
+    assert stopped.value.code == "credit_note.customer_unknown"
 
 
 def test_an_account_becomes_a_party_with_its_parents_before_it(estate: Estate) -> None:

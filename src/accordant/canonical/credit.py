@@ -40,6 +40,8 @@ class CreditMemo(msgspec.Struct, frozen=True, kw_only=True):
     """The number people use for the credit; empty where it goes by its case."""
     invoice_native_id: str = ""
     """Native id, in the ERP, of the invoice that it pays; empty where it pays none yet."""
+    pays: Money | None = None
+    """How much of that invoice; the rest stays the customer's credit."""
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,8 @@ class BilledCreditNote(msgspec.Struct, frozen=True, kw_only=True):
     """Native id, in billing, of the invoice that it lowers."""
     total: Money
     """Positive: what the customer is given, tax included."""
+    off_invoice: Money
+    """The part that lowers what was still to be paid; the rest was paid before, and is given back some other way."""
     issued_on: date
     reason: str = ""
     """Billing's word for why; empty where it gives none."""

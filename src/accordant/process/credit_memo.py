@@ -54,11 +54,13 @@ def memo_of_note(
         on=note.issued_on,
         estate=estate,
     )
+    pays = invoice_native_id and note.off_invoice.amount_minor > 0
     return msgspec.structs.replace(
         memo,
         credit_id=memo_id(tenant, note.source_id),
         number=note.number,
-        invoice_native_id=invoice_native_id,
+        invoice_native_id=invoice_native_id if pays else "",
+        pays=note.off_invoice if pays else None,
     )
 
 

@@ -16,6 +16,7 @@ from accordant.backbone.rows import exception_table
 from accordant.experience.api import problems
 from accordant.experience.api.approvals import decide
 from accordant.experience.api.reading import BODY_MAX, AnyRequest, actor_of, read_body, refuse_hostile, shown
+from accordant.experience.api.tie_out import tie_out_now
 from accordant.governance.versions import RowTerms
 from accordant.kernel.database.connection import durability
 from accordant.kernel.dates import require_likely_ms
@@ -219,7 +220,7 @@ def create_app(platform: "Platform", token: str) -> Litestar:
             )
 
     return Litestar(
-        route_handlers=[health, how_far, retry, settle, release, decide, set_reference, replay],
+        route_handlers=[health, how_far, retry, settle, release, decide, set_reference, replay, tie_out_now],
         guards=[require_token],
         before_request=refuse_hostile,
         exception_handlers={

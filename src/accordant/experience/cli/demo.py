@@ -1,4 +1,4 @@
-"""`accordant demo`: watch business run through the platform, on a company of our own making or on your CRM export."""
+"""`accordant demo`: watch business run through the platform: a company of our own making, or what you exported."""
 
 import asyncio
 import shlex
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from accordant.experience.cli import flow_demo
+from accordant.experience.cli import flow_demo, retail_demo
 from accordant.experience.cli.options import DbOption, JsonOption
 from accordant.experience.cli.outcome import WRONG, BadInput
 from accordant.experience.cli.screen import Screen, write_json
@@ -36,6 +36,7 @@ def demo(
     flow: Annotated[str, typer.Option(help="Play every branch of one flow; --list-flows names them.")] = "",
     list_flows: Annotated[bool, typer.Option("--list-flows", help="Name the flows, and stop.")] = False,
     crm_export: Annotated[Path | None, typer.Option(help="Folder with accounts, products, sales_pipeline CSV.")] = None,
+    invoices: Annotated[Path | None, typer.Option(help="A retailer's sales lines (CSV), invoiced and posted.")] = None,
     fix: Annotated[list[str] | None, typer.Option(help="TABLE:VALUE=TARGET, applied after the first pass.")] = None,
     faults: Annotated[str, typer.Option(help="none, or month-end: the worst regular day.")] = "none",
     limits: Annotated[str, typer.Option(help="off, or real: the vendors' documented limits.")] = "off",
@@ -53,24 +54,23 @@ def demo(
         flow_demo.list_flows(json=json)
         return
     _require_sense({"faults": faults, "limits": limits}, report=report)
-    fixes = tuple(parse_fix(one) for one in fix or ())
     _refuse_options(flow, crm_export, {"--fix": fix, "--faults": faults != "none", "--kills": kills})
-    where = state or default_state() / (flow or ("demo" if crm_export is None else "export"))
-    database_url = settings_for(where, database_url=db).database_url
-    _make_room(where, database_url, ours=state is None)
-    wanted = Plan(state=where, records={}, fixes=fixes, faults=faults, kills=kills, limits=limits, seed=seed)
-    wanted = msgspec.structs.replace(wanted, database_url=db)
+    _refuse_both(invoices, {"--flow": flow, "--crm-export": crm_export})
+    where = state or default_state() / (flow or ("export" if crm_export else "retail" if invoices else "demo"))
+    chosen: Json = {"faults": faults, "kills": kills, "limits": limits, "seed": seed, "database_url": db}
+    wanted = Plan(state=where, records={}, fixes=tuple(map(parse_fix, fix or ())), **chosen)
+    _make_room(where, settings_for(where, database_url=db).database_url, ours=state is None)
     with Watching(silent=json) as watching:
-        run = flow_demo.run_of(flow, wanted, spectator=watching) if flow else _run_of(wanted, crm_export, watching)
+        run = _run_asked(wanted, watching, flow=flow, crm_export=crm_export, invoices=invoices)
         result = asyncio.run(_played(run))
     if report:
         report.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
     if json:
         write_json(result)
+    elif invoices:
+        retail_demo.show(Screen(), result, where=where, file=invoices)
     else:
-        recounted = f"--export {shlex.quote(str(crm_export))}" if crm_export else ""
-        recounted += "".join(f" --fixed {shlex.quote(one)}" for one in fix or ())
-        _show(Screen(), result, commands=_commands(where, db, recounted=recounted))
+        _show(Screen(), result, commands=_commands(where, db, recounted=_recounted(crm_export, fix)))
     if not result.get("holds", True):
         raise typer.Exit(WRONG)
 
@@ -98,12 +98,31 @@ def _refuse_options(flow: str, crm_export: Path | None, given: dict[str, object]
         raise BadInput(f"{asked[0]} makes no sense here: {_EXPORT_ONLY}", code="command.export_only")
 
 
+def _refuse_both(invoices: Path | None, others: dict[str, object]) -> None:
+    """Raises BadInput where two plays are asked for."""
+    other = next((name for name, value in others.items() if value), "")
+    if invoices and other:
+        raise BadInput(f"--invoices makes no sense with {other}: play one of them", code="command.flow_alone")
+
+
 def _make_room(where: Path, database_url: str, *, ours: bool) -> None:
     """A folder of our own choosing is made anew; one that the user named must not hold a run."""
     if ours:
         folder.require_free(database_url)
         folder.clear(where)
     folder.require_new(where, database_url, hint="name a new folder with --state, or leave --state away")
+
+
+def _recounted(crm_export: Path | None, fix: list[str] | None) -> str:
+    exported = f"--export {shlex.quote(str(crm_export))}" if crm_export else ""
+    return exported + "".join(f" --fixed {shlex.quote(one)}" for one in fix or ())
+
+
+def _run_asked(wanted: Plan, watching: Watching, *, flow: str, crm_export: Path | None, invoices: Path | None) -> Run:
+    """The play that the options name."""
+    if invoices:
+        return retail_demo.run_of(invoices, wanted, watching)
+    return flow_demo.run_of(flow, wanted, spectator=watching) if flow else _run_of(wanted, crm_export, watching)
 
 
 def _run_of(wanted: Plan, crm_export: Path | None, watching: Watching, /) -> Run:

@@ -237,7 +237,8 @@ def transactions(connection: Connection) -> list[TransactionRow]:
     return rows_of(connection, select(transaction_table).order_by(transaction_table.c.opened_at_ms), TransactionRow)
 
 
-def open_items(connection: Connection, code: str) -> list[str]:
-    """Ids of the open items of a code."""
+def open_items(connection: Connection, code: str | None) -> list[str]:
+    """Ids of the open items of a code; None for all."""
     c = exception_table.c
-    return list(connection.execute(select(c.exception_id).where(c.state == "open", c.code == code)).scalars())
+    query = select(c.exception_id).where(c.state == "open")
+    return list(connection.execute(query if code is None else query.where(c.code == code)).scalars())

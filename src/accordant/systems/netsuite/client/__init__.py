@@ -4,8 +4,10 @@ Here is only the list of what it can be asked: a module per noun says how, `call
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, cast
 
+from accordant.canonical.control import LedgerDocument
 from accordant.canonical.credit import CreditMemo
 from accordant.canonical.customer import Customer
 from accordant.canonical.invoice import CreditNote, Invoice
@@ -18,6 +20,7 @@ from accordant.kernel.errors import Misconfigured
 from accordant.systems.netsuite import mapping
 from accordant.systems.netsuite.client import credit_memos, customers, invoices, orders
 from accordant.systems.netsuite.client.calls import Calls
+from accordant.systems.netsuite.client.documents import Documents
 from accordant.systems.netsuite.client.readback import ReadBack
 
 CAPABILITIES = (
@@ -35,6 +38,7 @@ class NetSuite:
         self._currencies = _currencies(settings)
         self._calls = Calls(settings.name, http)
         self._held = ReadBack(http, self._currencies)
+        self._documents = Documents(http, self._currencies)
 
     def open_customer(self, customer: Customer, *, erp_entity: str) -> Operation:
         save = customers.open_customer(customer, erp_entity=erp_entity, currencies=self._currencies)
@@ -66,6 +70,9 @@ class NetSuite:
 
     def post_payment(self, payment: Payment, *, invoice: Receipt) -> Operation:
         return self._calls.operation(invoices.post_payment(payment, invoice=invoice, currencies=self._currencies))
+
+    async def documents(self, *, since: date, until: date, entities: Mapping[str, str]) -> tuple[LedgerDocument, ...]:
+        return await self._documents.all(since=since, until=until, entities=entities)
 
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         return await self._held.facts(kind, [ref.native_id for ref in refs])

@@ -27,7 +27,7 @@ def post_credit_memo(memo: CreditMemo, *, currencies: mapping.Currencies) -> Sav
         business_id=memo.credit_id,
         method="PUT",
         record="creditMemo",
-        replace="item",
+        replace="item,apply" if memo.invoice_native_id else "item",
         body=body,
         command=memo,
         expected=mapping.expected_credit_memo(memo),

@@ -41,8 +41,8 @@ def credit_memo_body(memo: CreditMemo, *, currencies: Currencies) -> dict[str, A
     }
     if memo.number:
         body["otherRefNum"] = memo.number
-    if memo.invoice_native_id:
-        paid = {"apply": True, "doc": {"id": memo.invoice_native_id}, "amount": Decimal(memo.amount.decimal_text)}
+    if memo.invoice_native_id and memo.pays is not None:
+        paid = {"apply": True, "doc": {"id": memo.invoice_native_id}, "amount": Decimal(memo.pays.decimal_text)}
         body["apply"] = {"items": [paid]}
     return body
 

@@ -46,6 +46,9 @@ class _Note(msgspec.Struct, frozen=True, kw_only=True):
     invoice: str
     currency: str
     total: int
+    type: str = "pre_payment"
+    pre_payment_amount: int | None = None
+    """Since 2024; before, a note was wholly of one type."""
     created: int
     effective_at: int | None = None
     reason: str | None = None
@@ -147,12 +150,15 @@ def note_document(record: Mapping[str, Any]) -> tuple[str, Money, date, date | N
 
 
 def _billed(event: Event, note: _Note) -> BilledCreditNote:
+    wholly = note.total if note.type == "pre_payment" else 0
+    off_invoice = wholly if note.pre_payment_amount is None else note.pre_payment_amount
     return BilledCreditNote(
         number=_number(note),
         source_id=note.id,
         customer_source_id=note.customer,
         invoice_source_id=note.invoice,
         total=from_stripe(note.total, note.currency),
+        off_invoice=from_stripe(off_invoice, note.currency),
         issued_on=_day(event, note.id, at_s=note.effective_at or note.created, at="effective_at"),
         reason=note.reason or "",
     )
