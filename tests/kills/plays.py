@@ -14,7 +14,7 @@ from accordant.operations.replay import ReplayParts, Replays, Selection
 from tests.experience.company import deal
 from tests.kills.company import Company
 from tests.kills.deals import LOST, MISSPELT, WON
-from tests.kills.flows import service_credit
+from tests.kills.flows import invoices, service_credit
 from tests.kills.outside import deliver
 from tests.kills.scene import Scene
 from tests.kills.shipped import Shipped, Stage
@@ -199,6 +199,7 @@ SHIPPED = (
     ),
 )
 FLOWS = (
+    *invoices.SCENES,
     *service_credit.SCENES,
 )  # fmt: skip
 """The scenes of each flow that has a file of its own in `flows`."""
