@@ -9,10 +9,12 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from accordant.canonical.operation import Receipt
 from accordant.systems.netsuite import connector, mapping
 from tests.systems.netsuite.account import CUSTOMER, open_account
 from tests.systems.netsuite.account import order as sent_order
 from tests.systems.netsuite.sold import customer
+from tests.systems.netsuite.test_invoices import PAYMENT
 
 CONTRACTS = os.environ.get("ACCORDANT_CONTRACTS")
 pytestmark = pytest.mark.skipif(not CONTRACTS, reason="ACCORDANT_CONTRACTS names no folder of vendor contracts")
@@ -49,6 +51,19 @@ def test_a_customer_uses_only_properties_that_record_v1_has() -> None:
     customer_schema().validate(sent)
     with pytest.raises(jsonschema_rs.ValidationError):
         customer_schema().validate({**sent, "companyname": "misspelt"})
+
+
+def test_a_payment_uses_only_properties_that_record_v1_has() -> None:
+    """Invoices and credit memos have no schema in the contract."""
+    posted = Receipt(kind="invoice", native_id="50001", business_id="invoice-1")
+    sent = json.loads(
+        msgspec.json.Encoder(decimal_format="number").encode(
+            mapping.payment_body(PAYMENT, invoice=posted, currencies=CURRENCIES)
+        )
+    )
+    schemas = read("record-v1-2026.1.reconstructed.openapi.json")["components"]["schemas"]
+    assert sent.keys() <= schemas["customerPayment"]["properties"].keys()
+    assert sent["apply"]["items"][0].keys() <= schemas["customerPayment-applyElement"]["properties"].keys()
 
 
 def test_every_request_of_the_client_is_an_operation_of_the_contract() -> None:

@@ -3,13 +3,16 @@
 import json
 import os
 from collections.abc import AsyncGenerator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
+from accordant.canonical.account import AccountStanding
 from accordant.canonical.operation import EffectClass
+from accordant.kernel.money import Money
 from accordant.systems.zendesk import connector
 from accordant.systems.zendesk.mapping import nouns
 from accordant.systems.zendesk.sandbox.ticket_fields import AGENTS_FIELDS
@@ -27,6 +30,17 @@ TICKET = {
 }
 _FILE = Path(_ROOT) / "zendesk" / "subset.openapi.json"
 pytestmark = pytest.mark.skipif(not _ROOT, reason="ACCORDANT_CONTRACTS does not name the folder of vendor contracts")
+
+
+ACCOUNT_STANDING = AccountStanding(
+    customer_id="customer-9f2c",
+    status="past due",
+    balance=Money(12_000, "USD"),
+    overdue=Money(2_000, "USD"),
+    as_of=date(2026, 3, 5),
+    reason="20.00 USD is overdue",
+    transaction_id="tx-1",
+)
 
 
 @pytest.fixture
@@ -70,6 +84,7 @@ def check(contract: dict[str, Any], name: str, answer: Any) -> None:
 async def test_organizations(zendesk: Running, contract: dict[str, Any]) -> None:
     record = nouns.customer_record(CUSTOMER)
     record["organization_fields"] |= nouns.entitlement_record(ENTITLEMENT)["organization_fields"]
+    record["organization_fields"] |= nouns.account_record(ACCOUNT_STANDING)["organization_fields"]
     record["organization_fields"]["parent_customer_id"] = "customer-0"
     status, made = await zendesk.upsert(record.pop("external_id"), **record)
     assert str(status) in contract["paths"]["/api/v2/organizations/create_or_update"]["post"]["responses"]

@@ -51,6 +51,20 @@ connector = Connector(
             assumed="an equal line sent again keeps what it is applied to",
         ),
         Assumption(
+            about="what is left of an invoice",
+            assumed="amountRemaining (REST) and foreignAmountUnpaid (SuiteQL) follow at once what is set against it; "
+            "its status is A (open) or B (paid in full), a credit memo's A (open) or B (fully applied), a payment's B "
+            "(not deposited); `apply` is keyed by `doc`, and an amount beyond what is due is refused",
+        ),
+        Assumption(
+            about="tax of an invoice",
+            assumed="a line under a non-taxable item keeps the amount sent, so that no tax is computed a second time",
+        ),
+        Assumption(
+            about="foreigntotal of a payment",
+            assumed="positive in SuiteQL",
+        ),
+        Assumption(
             about="external ids of transactions",
             assumed="one order and one memo cannot have the same; the refusal's words are the sandbox's",
         ),

@@ -142,8 +142,16 @@ _ASSUMPTIONS = (
     ),
     Assumption(
         about="paying an invoice",
-        assumed="the sandbox takes `paid_out_of_band` only, of open invoices only, and makes `amount_paid` the "
-        "amount due",
+        assumed="the sandbox takes `paid_out_of_band`, told as invoice.paid alone, or the card pm_card_visa, told as "
+        "invoice.payment_succeeded too; `amount_paid` becomes the amount due",
+    ),
+    Assumption(
+        about="a voided invoice",
+        assumed="it keeps its amounts; nothing here reads what is left of one",
+    ),
+    Assumption(
+        about="lines of an invoice in an event",
+        assumed="the first ten, with `has_more`, as embedded lists have; the others are listed",
     ),
     Assumption(
         about="lengths of refusal texts",
