@@ -46,14 +46,14 @@ def _account_id(number: str) -> str:
     return f"001Kx00000{number:0>5}IAA"
 
 
-def _sold(bench: Bench, number: str) -> None:
+def sold(bench: Bench, number: str) -> None:
     at = _account_id(number)
     bench.holds("crm", {"Account": [{"Id": at, "Name": f"Lone Star {number}", "BillingCountry": "United States"}]})
     bench.holds("crm", {"Opportunity": [deal(number, AccountId=at)]})
 
 
 async def _onboarding(bench: Bench, number: str) -> Fact:
-    _sold(bench, number)
+    sold(bench, number)
     return OpportunityWon(opportunity=won(number))
 
 

@@ -61,20 +61,20 @@ class Transaction:
     @property
     def touched(self) -> bool:
         """Whether any effect, notices apart, was or may have been applied."""
-        return any(
-            effect.state in entries.MAYBE_APPLIED or effect.state == entries.CONFIRMED
-            for effect in self._effects.values()
-            if not effect.name.startswith("tell ")
-        )
+        return self._any_in({*entries.MAYBE_APPLIED, entries.CONFIRMED})
 
     @property
     def in_the_open(self) -> bool:
         """Whether nobody can say of some effect, notices apart, whether it was applied."""
-        return any(
-            effect.state in entries.MAYBE_APPLIED
-            for effect in self._effects.values()
-            if not effect.name.startswith("tell ")
-        )
+        return self._any_in(entries.MAYBE_APPLIED)
+
+    def _any_in(self, states: "typing.Collection[str]") -> bool:
+        return any(one.state in states for one in self._effects.values() if not one.name.startswith("tell "))
+
+    def is_confirmed(self, name: str) -> bool:
+        """Whether this effect was confirmed by an earlier drive; what only prepares it need not be asked again."""
+        effect = self._effects.get(name)
+        return effect is not None and effect.state == entries.CONFIRMED
 
     @property
     def effects_confirmed(self) -> int:

@@ -244,3 +244,17 @@ async def latest_record(tx: Transaction, noun: str, *, canonical: str) -> str:
     """The newest version of a golden record as JSON; empty text where there is none."""
     wanted = records.latest_body(tx.row.tenant, noun, canonical_id=canonical)
     return await tx.recall(f"latest {noun}", lambda ours: ours.find(wanted), result_type=str)
+
+
+async def record_before(tx: Transaction, noun: str, *, canonical: str) -> str:
+    """A golden record as it was before this transaction, whatever that kept meanwhile: a retry begins where it did."""
+    own = tx.row.transaction_id
+    return await tx.recall(
+        f"latest {noun}",
+        lambda ours: ours.read(
+            lambda connection: records.latest_of_others(
+                connection, tx.row.tenant, noun=noun, canonical_id=canonical, transaction_id=own
+            )
+        ),
+        result_type=str,
+    )

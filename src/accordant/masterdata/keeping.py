@@ -38,7 +38,11 @@ def following(tx: Transaction, operation: Operation, *, body: msgspec.Struct, ve
 
 async def version(tx: Transaction, noun: str, *, record_id: str, body: msgspec.Struct) -> None:
     """The next version of a record of ours that no single effect stands for; the body carries its `version`."""
-    number: int = getattr(body, "version", 1)
+    await numbered(tx, noun, record_id=record_id, body=body, version=getattr(body, "version", 1))
+
+
+async def numbered(tx: Transaction, noun: str, *, record_id: str, body: msgspec.Struct, version: int) -> None:
+    """The same of a record whose body carries no number of its own."""
     await tx.keep(
-        f"keep {noun}", record_table, row=record_row(tx, noun, record_id=record_id, body=body, version=number)
+        f"keep {noun}", record_table, row=record_row(tx, noun, record_id=record_id, body=body, version=version)
     )

@@ -77,3 +77,9 @@ def history(connection: Connection, tenant: str, *, noun: str, canonical_id: str
         .order_by(_c.version)
     )
     return rows_of(connection, query, RecordRow)
+
+
+def latest_of_others(connection: Connection, tenant: str, *, noun: str, canonical_id: str, transaction_id: str) -> str:
+    """The newest version that another transaction wrote, as JSON; empty where there is none."""
+    versions = history(connection, tenant, noun=noun, canonical_id=canonical_id)
+    return next((row.body for row in reversed(versions) if row.transaction_id != transaction_id), "")

@@ -66,4 +66,5 @@ def _line(line: OrderLine, order: Order, *, closed: bool) -> dict[str, Any]:
         "price": CUSTOM_PRICE,
         "amount": Decimal(line.total.decimal_text),
         "isClosed": closed,
+        **({"description": line.description} if line.description else {}),
     }

@@ -18,11 +18,12 @@ from accordant.canonical.credit_note import BalanceEntry
 from accordant.canonical.customer import Customer
 from accordant.canonical.invoice import BilledLine
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
-from accordant.canonical.subscription import Subscription, SubscriptionChange
+from accordant.canonical.subscription import RunningPeriod, Subscription, SubscriptionChange
 from accordant.connector.capabilities import ConnectionSettings
 from accordant.connector.http import Request, VendorHttp, segment
 from accordant.kernel.errors import Misconfigured
 from accordant.kernel.priority import Priority
+from accordant.kernel.proration import Delta
 from accordant.systems.stripe import mapping
 from accordant.systems.stripe.client.answers import Record, applied, metadata, the_record
 from accordant.systems.stripe.client.calls import KEY_LIFE_S, Calls
@@ -82,6 +83,12 @@ class StripeBilling:
 
     def amend_subscription(self, change: SubscriptionChange, *, existing: Receipt) -> Operation:
         return self._subscriptions.amend(change, existing=existing)
+
+    async def running_period(self, existing: Receipt, *, currency: str) -> RunningPeriod:
+        return await self._subscriptions.running_period(existing, currency=currency)
+
+    async def preview_change(self, change: SubscriptionChange, *, existing: Receipt) -> Delta:
+        return await self._subscriptions.preview(change, existing=existing)
 
     def revert_amendment(self, change: SubscriptionChange, *, existing: Receipt) -> Operation:
         return self._subscriptions.revert(change, existing=existing)

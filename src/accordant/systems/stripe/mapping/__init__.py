@@ -14,6 +14,7 @@ from accordant.systems.stripe.mapping.nouns import (
     terms_form,
     unit_split,
 )
+from accordant.systems.stripe.mapping.prorations import delta_of, item_of, preview_form, proration_form, running_period
 
 __all__ = [
     "Fields",
@@ -22,8 +23,13 @@ __all__ = [
     "customer_expected",
     "customer_facts",
     "customer_form",
+    "delta_of",
     "from_stripe",
+    "item_of",
     "owner_of",
+    "preview_form",
+    "proration_form",
+    "running_period",
     "subscription_expected",
     "subscription_facts",
     "terms_form",

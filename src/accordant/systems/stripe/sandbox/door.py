@@ -34,6 +34,7 @@ from accordant.systems.stripe.sandbox.credits import Credits
 from accordant.systems.stripe.sandbox.drafts import Drafts
 from accordant.systems.stripe.sandbox.invoices import Invoices
 from accordant.systems.stripe.sandbox.one_off import advance, load_invoice
+from accordant.systems.stripe.sandbox.prorations import Previews
 from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, product_shape
 from accordant.systems.stripe.sandbox.subscriptions import Subscriptions
 from accordant.systems.stripe.sandbox.wire import Invalid, Params, error_reply, typed_error, unfold
@@ -63,6 +64,7 @@ class StripeSandbox(Sandbox):
         catalog, subscriptions = Catalog(self.books), Subscriptions(self.books)
         entries, invoices = Credits(self.books), Invoices(self.books)
         drafts, notes = Drafts(self.books), CreditNotes(self.books)
+        previews = Previews(self.books, subscriptions.changed)
         writes: tuple[tuple[str, str, str, Handler], ...] = (
             ("POST", "/v1/customers", "customer.create", catalog.create_customer),
             ("POST", "/v1/customers/{id}", "customer.update", catalog.update_customer),
@@ -70,6 +72,7 @@ class StripeSandbox(Sandbox):
             ("POST", "/v1/credit_notes", "credit_note.create", notes.create),
             ("POST", "/v1/credit_notes/{id}/void", "credit_note.void", notes.void),
             ("POST", "/v1/invoices", "invoice.create", drafts.create),
+            ("POST", "/v1/invoices/create_preview", "invoice.create_preview", previews.create),
             ("POST", "/v1/invoices/{id}/add_lines", "invoice.add_lines", drafts.add_lines),
             ("POST", "/v1/invoices/{id}/finalize", "invoice.finalize", invoices.finalize),
             ("POST", "/v1/invoices/{id}/mark_uncollectible", "invoice.mark_uncollectible", invoices.mark_uncollectible),
@@ -234,7 +237,8 @@ def _shown(outcome: Reply | Write, version: str, /, books: Books, call: Call) ->
     """The answer to a write, expanded as asked and in the caller's version."""
     reply = outcome if isinstance(outcome, Reply) else outcome.reply
     asked = unfold(call.form()) if call.body and b"expand" in call.body else {}
-    body = as_of(version, reads.expanded(books, reply.body, params=asked))
+    new = {one.native_id: one.body for one in outcome.changes} if isinstance(outcome, Write) else {}
+    body = as_of(version, reads.expanded(books, reply.body, params=asked, new=new))
     shown = Reply(reply.status, body, reply.headers)
     return shown if isinstance(outcome, Reply) else Write(shown, outcome.changes, outcome.apply, outcome.can_lie)
 

@@ -60,8 +60,11 @@ def routes(books: Books, subscriptions: Subscriptions) -> Iterator[tuple[str, st
     yield "/v1/subscription_items/{id}", "subscription_item.get", subscriptions.item
 
 
-def expanded(books: Books, body: Any, *, params: Mapping[str, Any]) -> Any:
-    """Put objects in the place of ids where `expand[]` names them; in lists under `data.`."""
+def expanded(books: Books, body: Any, *, params: Mapping[str, Any], new: Mapping[str, Record] | None = None) -> Any:
+    """Put objects in the place of ids where `expand[]` names them; in lists under `data.`.
+
+    `new` are records by id that a write is about to make.
+    """
     asked = params.get("expand")
     if asked is None:
         return body
@@ -74,7 +77,8 @@ def expanded(books: Books, body: Any, *, params: Mapping[str, Any]) -> Any:
         if str(name).startswith("data."):
             body = {**body, "data": [_with(record, field, shelves[kind]) for record in body["data"]]}
         else:
-            body = _with(body, field, shelves[kind])
+            fresh = (new or {}).get(body.get(field))
+            body = {**body, field: fresh} if fresh is not None else _with(body, field, shelves[kind])
     return body
 
 

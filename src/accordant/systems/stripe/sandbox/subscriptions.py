@@ -11,6 +11,7 @@ from accordant.connector.sandbox import Call, Change, Record, Refused, Reply, Wr
 from accordant.systems.stripe.sandbox.books import Books, Told, invoice_change, subscription_change
 from accordant.systems.stripe.sandbox.catalog import price_amounts
 from accordant.systems.stripe.sandbox.invoices import NO_PAYMENT, invoice_shape
+from accordant.systems.stripe.sandbox.prorations import BEHAVIOURS, period_line, proration_lines, update_invoice
 from accordant.systems.stripe.sandbox.shapes import (
     item_shape,
     items_list,
@@ -36,13 +37,12 @@ from accordant.systems.stripe.sandbox.wire import (
 ITEMS_MAX = 20
 _TERMS = frozenset(
     {"items", "collection_method", "days_until_due", "metadata", "proration_behavior", "cancel_at_period_end"}
-    | {"description", "expand", "off_session", "payment_behavior", "billing_cycle_anchor"}
+    | {"description", "expand", "off_session", "payment_behavior", "billing_cycle_anchor", "proration_date"}
 )
 _CREATE = _TERMS | {"customer", "currency", "backdate_start_date", "billing_mode"}
 _ITEM = frozenset({"id", "price", "price_data", "quantity", "metadata", "deleted", "clear_usage", "tax_rates"})
 _PRICE_DATA = frozenset({"currency", "product", "unit_amount", "recurring", "tax_behavior"})
 _CANCEL = frozenset({"invoice_now", "prorate", "cancellation_details", "expand"})
-_PRORATION = ("always_invoice", "create_prorations", "none")
 _COLLECTION = ("charge_automatically", "send_invoice")
 NO_EMAIL = (
     "Missing email. In order to create invoices that are sent to the customer, the customer must have a valid email."
@@ -64,6 +64,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     told: list[Told]
     invoice: Record | None = None
+    pending: list[Record] = []
+    """Lines that wait for the next invoice."""
 
 
 class Subscriptions:
@@ -71,6 +73,8 @@ class Subscriptions:
 
     def __init__(self, books: Books) -> None:
         self._books = books
+        self._pending: dict[str, list[Record]] = {}
+        """Lines that wait for a subscription's next invoice, by subscription."""
 
     def create(self, call: Call, params: Params) -> Write:
         only(params, _CREATE)
@@ -104,11 +108,11 @@ class Subscriptions:
     def update_item(self, call: Call, params: Params) -> Write:
         """`POST /v1/subscription_items/{id}` is the same change, told about one item; the answer is the item."""
         item_id = call.params["id"]
-        only(params, _ITEM | {"proration_behavior", "payment_behavior", "expand"})
+        only(params, _ITEM | {"proration_behavior", "proration_date", "payment_behavior", "expand"})
         owner = self._books.item_owner.get(item_id)
         if owner is None:
             raise no_such("subscription_item", item_id)
-        terms = {name: value for name, value in params.items() if name == "proration_behavior"}
+        terms = {name: value for name, value in params.items() if name.startswith("proration_")}
         item = {name: value for name, value in params.items() if name in _ITEM}
         terms["items"] = {"0": {**item, "id": item_id}}
         write = self._changed(call, terms, before=self._books.subscriptions.need(owner))
@@ -146,16 +150,32 @@ class Subscriptions:
         changes = (subscription_change("update", record),)
         return self._write(call, Done(record=record, drafted=drafted, changes=changes, told=told))
 
-    def _changed(self, call: Call, params: Params, *, before: Record) -> Write:
+    def changed(self, params: Params, before: Record) -> Record:
+        """The subscription as the parameters would leave it."""
+        return self._drafted(params, before)[0]
+
+    def _drafted(self, params: Params, before: Record) -> tuple[Record, Drafted]:
         record = {**before, **_terms(params, before)}
-        drafted = Drafted(rows=before["items"]["data"], prices=[])
-        if "items" in params:
-            drafted = self._items(params, before)
-            record = self._with_items(record, drafted)
+        if "items" not in params:
+            return record, Drafted(rows=before["items"]["data"], prices=[])
+        drafted = self._items(params, before)
+        return self._with_items(record, drafted), drafted
+
+    def _changed(self, call: Call, params: Params, *, before: Record) -> Write:
+        record, drafted = self._drafted(params, before)
+        books, invoice = self._books, None
+        lines = [*self._pending.get(before["id"], []), *proration_lines(books, before, record, params)]
+        if lines and params.get("proration_behavior") == "always_invoice":
+            invoice, lines = update_invoice(books, record, lines=lines), []
+            record = {**record, "latest_invoice": invoice["id"]}
         previous = {name: value for name, value in before.items() if record[name] != value}
         told = [Told(type="customer.subscription.updated", record=record, previous=previous)]
-        changes = (subscription_change("update", record),)
-        return self._write(call, Done(record=record, drafted=drafted, changes=changes, told=told))
+        changes: tuple[Change, ...] = (subscription_change("update", record),)
+        if invoice is not None:
+            told.append(Told(type="invoice.created", record=invoice))
+            changes = (*changes, invoice_change("create", invoice))
+        done = Done(record=record, drafted=drafted, changes=changes, told=told, invoice=invoice, pending=lines)
+        return self._write(call, done)
 
     def _write(self, call: Call, done: Done) -> Write:
         books = self._books
@@ -168,6 +188,7 @@ class Subscriptions:
             books.subscriptions.put(done.record)
             if done.invoice is not None:
                 books.invoices.put(done.invoice)
+            self._pending[done.record["id"]] = done.pending
             books.tell(call, done.told)
 
         return Write(Reply(200, done.record), done.changes, apply)
@@ -233,38 +254,14 @@ class Subscriptions:
 
     def _first_invoice(self, record: Record, customer: Record) -> Record:
         invoice_id = self._books.new_id("in_1")
-        lines = [self._line(invoice_id, record, item) for item in record["items"]["data"]]
+        lines = [period_line(self._books, invoice_id, record, item=item) for item in record["items"]["data"]]
         return invoice_shape(invoice_id, subscription=record, customer=customer, lines=lines)
-
-    def _line(self, invoice_id: str, /, subscription: Record, item: Record) -> Record:
-        price = item["price"]
-        amount = int(price["unit_amount"]) * int(item["quantity"])
-        period = {"start": item["current_period_start"], "end": item["current_period_end"]}
-        details = {"subscription": subscription["id"], "subscription_item": item["id"], "proration": False}
-        return {
-            "id": self._books.new_id("il_1"),
-            "object": "line_item",
-            "amount": amount,
-            "subtotal": amount,
-            "currency": price["currency"],
-            "description": None,
-            "discountable": True,
-            "discounts": [],
-            "invoice": invoice_id,
-            "livemode": False,
-            "metadata": {},
-            "period": period,
-            "quantity": item["quantity"],
-            "discount_amounts": [],
-            "parent": {"type": "subscription_item_details", "subscription_item_details": details},
-            "pricing": {"type": "price_details", "price_details": {"price": price["id"], "product": price["product"]}},
-        }
 
     def _check_choices(self, params: Params) -> None:
         if "collection_method" in params:
             one_of(params["collection_method"], _COLLECTION, param="collection_method")
         if "proration_behavior" in params:
-            one_of(params["proration_behavior"], _PRORATION, param="proration_behavior")
+            one_of(params["proration_behavior"], BEHAVIOURS, param="proration_behavior")
 
     def _check_collection(self, record: Record, customer: Record) -> None:
         """Invoices are sent to an e-mail address and due some day; automatic charges need a payment method."""
