@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from accordant.canonical.case import CreditRequest, CreditRequested
 from accordant.canonical.contract import ContractAmended, ContractAmendment
-from accordant.canonical.credit_note import BalanceCredited, BilledCreditNote, CreditNoteIssued
+from accordant.canonical.credit_note import BalanceCredited, BilledCreditNote, CreditNoteIssued, CreditNoteVoided
 from accordant.canonical.customer import CustomerIntroduced, SourceAccount
 from accordant.canonical.envelope import Fact
 from accordant.canonical.invoice import BilledInvoice, BilledLine, InvoiceFinalized, InvoiceVoided
@@ -181,6 +181,23 @@ async def _paid(bench: Bench, number: str) -> Fact:
     return PaymentReceived(invoice=await _posted(bench, number), amount=Money(5_400, "USD"), paid_on=date(2026, 3, 21))
 
 
+async def _taken_back(bench: Bench, number: str) -> Fact:
+    """A note that lowered a posted invoice, and is in the books."""
+    invoice = await _posted(bench, number)
+    note = BilledCreditNote(
+        number=f"CN-{number}",
+        source_id=f"cn_{number}",
+        customer_source_id=invoice.customer_source_id,
+        invoice_source_id=invoice.source_id,
+        total=Money(2_000, "USD"),
+        off_invoice=Money(2_000, "USD"),
+        issued_on=date(2026, 3, 20),
+    )
+    row = await bench.play(CreditNoteIssued(credit_note=note), number)
+    assert row.state == "completed", bench.open_item(row)
+    return CreditNoteVoided(credit_note=note, voided_on=date(2026, 3, 22))
+
+
 BEGINNINGS: Mapping[str, Beginning] = {
     "customer_onboarding": _onboarding,
     "contract_amendment": _amendment,
@@ -188,6 +205,7 @@ BEGINNINGS: Mapping[str, Beginning] = {
     "service_credit": _credit,
     "customer_opening": _introduced,
     "credit_note": _note,
+    "credit_note_void": _taken_back,
     "balance_credit": _balance,
     "invoice_posting": _finalized,
     "invoice_voiding": _voided,

@@ -17,6 +17,7 @@ from accordant.kernel.errors import AccordantError
 from accordant.kernel.ids import canonical_json
 from accordant.kernel.money import Money
 from accordant.process.credit_memo import memo_of_entry, memo_of_note, whose
+from accordant.process.credit_note_void import counter_of
 from accordant.process.customer_opening import parties_of
 
 HERE = Address(country="GB")
@@ -83,6 +84,17 @@ def test_what_has_no_meaning_stops_it(
         memo_of_note(msgspec.structs.replace(NOTE, **note), known(**customer), "demo", "", estate)
     assert stopped.value.code == code
     assert stopped.value.hint
+
+
+def test_a_note_taken_back_is_owed_again_under_its_number(estate: Estate) -> None:
+    memo = memo_of_note(NOTE, known(), "demo", "50017", estate)
+    counter = counter_of(canonical_json(memo).decode(), NOTE.number, date(2010, 12, 9), estate)
+    assert (counter.number, counter.total, counter.posted_on) == (NOTE.number, NOTE.total, date(2010, 12, 9))
+    assert (counter.customer_id, counter.erp_entity, counter.lines[0].item) == ("customer-1", "2", "CREDIT-NOTE")
+    assert counter.invoice_id != memo.credit_id
+    with pytest.raises(AccordantError) as stopped:
+        counter_of("", NOTE.number, date(2010, 12, 9), estate)
+    assert stopped.value.code == "credit_note.not_posted"
 
 
 async def test_a_credit_of_nobody_stops_before_anything_is_written() -> None:

@@ -3,7 +3,7 @@
 Trigger       BalanceCredited
 Reads         whose balance it is, the customer's record; billing: the entries of these days; reference
               credit_note_reason and legal_entity
-Writes        erp: credit memo, one for each entry
+Writes        erp: credit memo, one for each entry · crm, support: how the account stands
 Undo          none: a posted memo is countered, never undone
 Owner         finance operations
 
@@ -18,9 +18,10 @@ from accordant.backbone.flow import Describe, flow
 from accordant.backbone.transaction import Transaction
 from accordant.canonical.credit_note import BalanceCredited, BalanceEntry
 from accordant.canonical.operation import Receipt
-from accordant.canonical.ports import Billing, Erp
+from accordant.canonical.ports import Billing, Crm, Erp, Support
 from accordant.kernel.priority import Priority
 from accordant.masterdata import crosswalk, keeping
+from accordant.process.billed import tell_standing
 from accordant.process.credit_memo import NOUN, memo_id, memo_of_entry, whose
 
 LOOK_BACK = timedelta(days=7)
@@ -33,7 +34,9 @@ LOOK_BACK = timedelta(days=7)
     describe=Describe(party=lambda fact: fact.customer_source_id, worth=lambda fact: fact.amount),
     priority=Priority.FINANCE,
 )
-async def balance_credit(tx: Transaction, event: BalanceCredited, *, billing: Billing, erp: Erp, **_: object) -> None:
+async def balance_credit(
+    tx: Transaction, event: BalanceCredited, *, billing: Billing, erp: Erp, crm: Crm, support: Support
+) -> None:
     """Every entry that the books do not hold yet."""
     account = Receipt(kind="customer", native_id=event.customer_source_id, business_id="")
     since = event.credited_on - LOOK_BACK
@@ -56,3 +59,4 @@ async def balance_credit(tx: Transaction, event: BalanceCredited, *, billing: Bi
         posting = erp.post_credit_memo(memo)
         name = f"post credit memo of {entry.source_id}"
         await tx.effect(name, posting, keeps=keeping.first(tx, posting, body=memo))
+    await tell_standing(tx, known, on=event.credited_on, billing=billing, tell=(crm, support))

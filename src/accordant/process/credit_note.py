@@ -3,7 +3,7 @@
 Trigger       CreditNoteIssued
 Reads         whose credit it is, the customer's record; where the books hold the invoice; reference credit_note_reason
               and legal_entity
-Writes        erp: credit memo
+Writes        erp: credit memo · crm, support: how the account stands
 Undo          none: a posted memo is countered, never undone
 Owner         finance operations
 
@@ -18,10 +18,11 @@ from datetime import timedelta
 from accordant.backbone.flow import Describe, flow
 from accordant.backbone.transaction import Transaction
 from accordant.canonical.credit_note import CreditNoteIssued
-from accordant.canonical.ports import Billing, Erp
+from accordant.canonical.ports import Billing, Crm, Erp, Support
 from accordant.kernel.ids import canonical_id
 from accordant.kernel.priority import Priority
 from accordant.masterdata import crosswalk, keeping
+from accordant.process.billed import tell_standing
 from accordant.process.credit_memo import memo_of_note, whose
 
 PATIENCE = timedelta(minutes=5)
@@ -34,7 +35,9 @@ PATIENCE = timedelta(minutes=5)
     describe=Describe(party=lambda fact: fact.credit_note.number, worth=lambda fact: fact.credit_note.total),
     priority=Priority.FINANCE,
 )
-async def credit_note(tx: Transaction, event: CreditNoteIssued, *, billing: Billing, erp: Erp, **_: object) -> None:
+async def credit_note(
+    tx: Transaction, event: CreditNoteIssued, *, billing: Billing, erp: Erp, crm: Crm, support: Support
+) -> None:
     """The invoice first, then what lowers it."""
     note = event.credit_note
     known = await whose(tx, note.customer_source_id)
@@ -45,6 +48,7 @@ async def credit_note(tx: Transaction, event: CreditNoteIssued, *, billing: Bill
     memo = await tx.check("memo", memo_of_note, note, known, tx.row.tenant, invoice)
     posting = erp.post_credit_memo(memo)
     await tx.effect("post credit memo", posting, keeps=keeping.first(tx, posting, body=memo))
+    await tell_standing(tx, known, on=note.issued_on, billing=billing, tell=(crm, support))
 
 
 async def _invoice(tx: Transaction, name: str, source_id: str, /) -> str:

@@ -4,6 +4,7 @@ from accordant.backbone.flow import Flows
 from accordant.process.balance_credit import balance_credit
 from accordant.process.contract_amendment import contract_amendment
 from accordant.process.credit_note import credit_note
+from accordant.process.credit_note_void import credit_note_void
 from accordant.process.customer_onboarding import customer_onboarding
 from accordant.process.customer_opening import customer_opening
 from accordant.process.deal_correction import deal_correction
@@ -22,5 +23,6 @@ FLOWS = Flows(
     invoice_voiding,
     invoice_settlement,
     credit_note,
+    credit_note_void,
     balance_credit,
 )
