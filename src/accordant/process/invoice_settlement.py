@@ -7,7 +7,8 @@ Undo          none: money that came is given back by a refund, never undone
 Owner         finance operations
 
 Deliveries overtake each other: where the books do not hold the invoice yet, it is waited for. Where the customer's
-credit covered it wholly, no money came, and no payment is entered.
+credit covered it wholly, no money came, and no payment is entered: the credit's memo is in the books, and finance sets
+it against the invoice there.
 """
 
 from accordant.backbone.flow import Describe, flow

@@ -1,8 +1,9 @@
-"""An invoice in the matrix: finalized, told twice under two names, and paid, while the platform dies on the way."""
+"""An invoice in the matrix: told twice under two names, paid, or voided before it is told, while the platform dies."""
 
 import msgspec
 from sqlalchemy import select
 
+from accordant.backbone.rows import transaction_table
 from accordant.masterdata.crosswalk import crosswalk_table
 from tests.kills.deals import WON
 from tests.kills.outside import deliver
@@ -23,25 +24,40 @@ DAY_S = 1_772_409_600
 
 async def billing_tells(stage: Stage) -> None:
     """Every delivery comes again in every life, as vendors repeat it."""
+    await tell(stage, "evt_1", "invoice.finalized")
+    await tell(stage, "evt_2", "invoice.finalized")
+    await tell(stage, "evt_3", "invoice.paid", amount_remaining=0, amount_paid=5_400, status="paid")
+    await tell(stage, "evt_4", "invoice.payment_succeeded", amount_remaining=0, amount_paid=5_400, status="paid")
+
+
+async def billing_tells_the_end_first(stage: Stage) -> None:
+    """That it was voided comes before the invoice, and waits for it."""
+    await tell(stage, "evt_9", "invoice.voided", status="void")
+    tx = transaction_table.c
+    await stage.until(lambda: stage.rows(select(tx.state).where(tx.flow == "invoice_voiding", tx.drives > 0)))
+    await tell(stage, "evt_1", "invoice.finalized")
+
+
+async def tell(stage: Stage, event_id: str, kind: str, **changes: object) -> None:
     c = crosswalk_table.c
     held = select(c.native_id).where(c.noun == "customer", c.system == "billing").order_by(c.canonical_id)
+    passed = {"finalized_at": DAY_S, "paid_at": DAY_S + 60, "voided_at": DAY_S + 60}
+    amounts = {"total": 5_400, "amount_due": 5_400, "amount_remaining": 5_400, "total_taxes": TAXED}
     customer = stage.rows(held)[0]["native_id"]
-    passed = {"finalized_at": DAY_S, "paid_at": DAY_S + 60}
-    amounts = {"total": 5_400, "amount_due": 5_400, "total_taxes": TAXED, "lines": {"data": [LINE]}}
-    open_one = a_record(customer=customer, created=DAY_S, **amounts, amount_remaining=5_400, status="open")
-    paid_one = {**open_one, "amount_remaining": 0, "amount_paid": 5_400, "status": "paid"}
-    told = (
-        ("evt_1", "invoice.finalized", open_one),
-        ("evt_2", "invoice.finalized", open_one),
-        ("evt_3", "invoice.paid", paid_one),
-        ("evt_4", "invoice.payment_succeeded", paid_one),
-    )
-    for event_id, kind, record in told:
-        body = {"id": event_id, "object": "event", "type": kind, "created": DAY_S + 61}
-        body["data"] = {"object": {**record, "status_transitions": passed}}
-        assert await deliver(stage, "stripe", msgspec.json.encode(body)) in {200, 202}
+    record = a_record(customer=customer, created=DAY_S, lines={"data": [LINE]}, status="open", **amounts)
+    body = {"id": event_id, "object": "event", "type": kind, "created": DAY_S + 61}
+    body["data"] = {"object": {**record, "status_transitions": passed, **changes}}
+    assert await deliver(stage, "stripe", msgspec.json.encode(body)) in {200, 202}
 
 
 SCENES = (
     Shipped(name="invoiced", before=(WON,), ended_before=1, director=billing_tells, ended=3, is_sampled=True),
-)  # fmt: skip
+    Shipped(
+        name="voided early",
+        before=(WON,),
+        ended_before=1,
+        director=billing_tells_the_end_first,
+        ended=3,
+        only=("effect.", "drive.", "flow.", "pump."),
+    ),
+)
