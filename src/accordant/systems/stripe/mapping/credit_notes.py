@@ -196,14 +196,14 @@ def _read(members: Members, kind: type[Known]) -> Known:
         return msgspec.convert(members, type=kind)
     except msgspec.ValidationError as error:
         why, at = without_place(str(error)), _AT + pointer_in(str(error))
-        _refuse("credit_note.format", str(members.get("id"))[:40], at=at, expected=f"a record of Stripe: {why[:200]}")
+        refuse("credit_note.format", str(members.get("id"))[:40], at=at, expected=f"a record of Stripe: {why[:200]}")
 
 
 def _created_s(event: Event) -> int:
     created = event.members.get("created")
     if isinstance(created, int) and not isinstance(created, bool):
         return created
-    return _refuse("credit_note.format", "", at="/created", expected="when the event was made, in seconds")
+    return refuse("credit_note.format", "", at="/created", expected="when the event was made, in seconds")
 
 
 def _day(event: Event, record: str, *, at_s: int, at: str) -> date:
@@ -211,9 +211,9 @@ def _day(event: Event, record: str, *, at_s: int, at: str) -> date:
     try:
         at_ms = require_likely_ms(at_s * 1000)
     except Malformed as wrong:
-        _refuse(wrong.code, record, at=place, expected=expected)
+        refuse(wrong.code, record, at=place, expected=expected)
     if at_ms > event.message.received_at_ms + _AHEAD_MS_MAX:
-        _refuse("time.future", record, at=place, expected=expected)
+        refuse("time.future", record, at=place, expected=expected)
     return _utc_day(at_s)
 
 
@@ -223,14 +223,15 @@ def _said_day(known: Mapping[str, str], record: str) -> date | None:
     try:
         return require_likely_day(read_day(known[DAY]))
     except Malformed as wrong:
-        _refuse(wrong.code, record, at=f"/metadata/{DAY}", expected="a day such as 2026-01-31")
+        refuse(wrong.code, record, at=f"/metadata/{DAY}", expected="a day such as 2026-01-31")
 
 
 def _utc_day(at_s: int) -> date:
     return datetime.fromtimestamp(at_s, UTC).date()
 
 
-def _refuse(code: str, record: str, *, at: str, expected: str) -> NoReturn:
+def refuse(code: str, record: str, *, at: str, expected: str) -> NoReturn:
+    """Raise Malformed in one voice."""
     raise Malformed(
         f"credit {record}: {at} says something else; expected {expected}",
         code=code,
