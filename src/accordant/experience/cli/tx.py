@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 from sqlalchemy import Connection
 
-from accordant.experience.cli import tx_proof, tx_story
+from accordant.experience.cli import tx_proof, tx_story, tx_why
 from accordant.experience.cli.grid import Column, print_grid
 from accordant.experience.cli.options import DbOption, JsonOption, StateOption
 from accordant.experience.cli.outcome import WRONG, NotFound
@@ -16,6 +16,7 @@ from accordant.experience.cli.screen import Screen, age_text, cell, money_text, 
 from accordant.kernel.clock import SystemClock
 from accordant.operations.proof import prove as proof_of
 from accordant.operations.transactions import Listed, Page, Search, Story, find, story
+from accordant.operations.why import why as why_of
 
 app = typer.Typer(help="Business transactions: where they stand, how they went, and the proof.", no_args_is_help=True)
 Id = Annotated[
@@ -57,14 +58,23 @@ def list_(
 
 
 @app.command()
-def show(id: Id, state: StateOption = None, db: DbOption = None, json: JsonOption = False) -> None:
-    """Draw the timeline of one transaction across the four systems."""
+def show(
+    id: Id,
+    why: Annotated[bool, typer.Option("--why", help="Print what each rule was given and what it decided.")] = False,
+    state: StateOption = None,
+    db: DbOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Draw the timeline of one transaction across the four systems, and by which rule each decision fell."""
     with records(state, db) as stored:
         found = _the_one(stored, id, json=json)
+        reasons = stored.read(lambda connection: why_of(connection, found))
     if json:
-        write_json(tx_story.as_json(found))
-    else:
-        tx_story.draw(Screen(), found, now_ms=SystemClock().now_ms())
+        write_json({**tx_story.as_json(found), "why": tx_why.as_json(reasons)})
+        return
+    screen = Screen()
+    tx_story.draw(screen, found, now_ms=SystemClock().now_ms())
+    tx_why.draw(screen, reasons, whole=why)
 
 
 @app.command()
