@@ -115,12 +115,12 @@ async def _introduced(bench: Bench, number: str) -> Fact:
 
 
 async def _note(bench: Bench, number: str) -> Fact:
-    await _customer(bench, number)
+    invoice = await _posted(bench, number)
     note = BilledCreditNote(
         number=f"CN-{number}",
         source_id=f"cn_{number}",
-        customer_source_id=_native(bench, "billing"),
-        invoice_source_id=f"in_{number}",
+        customer_source_id=invoice.customer_source_id,
+        invoice_source_id=invoice.source_id,
         total=Money(2_000, "USD"),
         off_invoice=Money(2_000, "USD"),
         issued_on=date(2026, 3, 20),

@@ -13,8 +13,6 @@ the same: what a customer was given must not be missing from the books. Its memo
 what.
 """
 
-from datetime import timedelta
-
 from accordant.backbone.flow import Describe, flow
 from accordant.backbone.transaction import Transaction
 from accordant.canonical.credit_note import CreditNoteIssued
@@ -25,8 +23,8 @@ from accordant.masterdata import crosswalk, keeping
 from accordant.process.billed import tell_standing
 from accordant.process.credit_memo import memo_of_note, whose
 
-PATIENCE = timedelta(minutes=5)
-"""How long a note waits for its invoice."""
+_LOOKS_S = (1, 3, 10, 60, 300)
+"""When a note that overtook its invoice looks for it again."""
 
 
 @flow(
@@ -42,9 +40,10 @@ async def credit_note(
     note = event.credit_note
     known = await whose(tx, note.customer_source_id)
     invoice = await _invoice(tx, "invoice", note.invoice_source_id)
-    if not invoice:
-        await tx.until("patience", tx.row.opened_at_ms + round(PATIENCE.total_seconds() * 1000))
-        invoice = await _invoice(tx, "invoice after a while", note.invoice_source_id)
+    for after_s in _LOOKS_S:
+        if not invoice:
+            await tx.until(f"patience of {after_s} s", tx.row.opened_at_ms + after_s * 1000)
+            invoice = await _invoice(tx, f"invoice after {after_s} s", note.invoice_source_id)
     memo = await tx.check("memo", memo_of_note, note, known, tx.row.tenant, invoice)
     posting = erp.post_credit_memo(memo)
     await tx.effect("post credit memo", posting, keeps=keeping.first(tx, posting, body=memo))
