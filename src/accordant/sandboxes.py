@@ -44,3 +44,6 @@ CUSTOMERS: Mapping[str, Callable[..., dict[str, list[dict[str, Any]]]]] = {"sale
 """Customers without a deal as records that a sandbox loads."""
 SHOP: Mapping[str, Callable[..., Shop]] = {"stripe": Shop}
 """What a company's own shop does in billing."""
+BILL: Mapping[str, Callable[..., Awaitable[tuple[str, str]]]] = {"stripe": stripe_clerk.bill}
+PAY: Mapping[str, Callable[..., Awaitable[None]]] = {"stripe": stripe_clerk.pay}
+"""What somebody does by hand in billing."""

@@ -39,8 +39,9 @@ from accordant.kernel.database.schema import prepare_schema
 from accordant.kernel.errors import Misconfigured
 from accordant.kernel.failpoints import around
 from accordant.kernel.settings import Settings
-from accordant.masterdata import crosswalk, identity, records
+from accordant.masterdata import crosswalk, identity, records, standing
 from accordant.operations.approvals import ApprovalDesk
+from accordant.operations.entitlements import Entitlements, finder
 from accordant.operations.exceptions import Desk, DeskParts
 from accordant.operations.lateness import Lateness
 from accordant.operations.telling import FileChannel, Teller
@@ -57,7 +58,7 @@ log = structlog.get_logger("platform")
 VENDORS: Mapping[str, Connector] = {
     one.vendor: one for one in (salesforce.connector, stripe.connector, netsuite.connector, zendesk.connector)
 }
-ROOMS_WITH_TABLES = (audit, versions, crosswalk, identity, records, rows)
+ROOMS_WITH_TABLES = (audit, versions, crosswalk, identity, records, standing, rows)
 
 DOCUMENTED_LIMITS: Mapping[str, Mapping[str, float]] = {
     "stripe": {"rate_per_s": 24.5},
@@ -176,6 +177,8 @@ class Platform:
         )
         self.desk = Desk(parts, estate=self.estates.current, reread=self.pump.nudge)
         self.approvals = ApprovalDesk(parts, estate=self.estates.current, wake=self.engine.nudge)
+        found = finder(self.database, self.settings.tenant)
+        self.entitlements = Entitlements(found, ports=ports, clock=self.clock, estate=self.estates.current)
         self.teller = Teller(FileChannel(self.settings.state / "notices.jsonl"), **works_on)
         policies: dict[str, Any] = {"policies": lambda: self.estates.current().policies}
         self.verifier = Verifier(ports=ports, **works_on, **policies)

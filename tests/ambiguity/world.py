@@ -17,7 +17,7 @@ from accordant.canonical.case import CaseOutcome
 from accordant.canonical.credit import CreditMemo, ServiceCredit
 from accordant.canonical.customer import Address, Customer
 from accordant.canonical.entitlement import Entitlement
-from accordant.canonical.invoice import CreditNote, Invoice, RevenueLine
+from accordant.canonical.invoice import CreditNote, Invoice, Reminder, RevenueLine
 from accordant.canonical.operation import Attempt, Operation, Receipt
 from accordant.canonical.opportunity import DealStanding
 from accordant.canonical.order import Order, OrderLine
@@ -376,8 +376,44 @@ async def _tell_support_account(world: World, to: Any) -> Operation:
     return to.support.tell_account(ACCOUNT_STANDING, account=account)
 
 
+async def _send_reminder(world: World, to: Any) -> Operation:
+    account = await world.done(to.billing.open_customer(CUSTOMER))
+    owed = {"customer_id": "customer-1", "total": 5_000, "currency": "usd", "due_on": "2026-01-31"}
+    world.vendor_of("billing").load({"invoices": [owed]})
+    (invoice,) = await to.billing.open_invoices(account, currency="USD")
+    reminder = Reminder(
+        customer_id="customer-1", invoice_source_id=invoice.source_id, number=invoice.number, step="first reminder"
+    )
+    return to.billing.send_reminder(reminder)
+
+
+async def _pause_collection(world: World, to: Any) -> Operation:
+    return to.billing.pause_collection(await _billed(world, to))
+
+
+async def _resume_collection(world: World, to: Any) -> Operation:
+    billed = await _billed(world, to)
+    await world.done(to.billing.pause_collection(billed))
+    return to.billing.resume_collection(billed)
+
+
+async def _place_hold(world: World, to: Any) -> Operation:
+    await world.done(to.erp.open_customer(CUSTOMER, erp_entity=world.us))
+    return to.erp.place_hold("customer-1")
+
+
+async def _release_hold(world: World, to: Any) -> Operation:
+    await world.done(await _place_hold(world, to))
+    return to.erp.release_hold("customer-1")
+
+
 EXAMPLES: dict[str, Example] = {
     "crm.tell_account": _tell_crm_account,
+    "billing.send_reminder": _send_reminder,
+    "billing.pause_collection": _pause_collection,
+    "billing.resume_collection": _resume_collection,
+    "erp.place_hold": _place_hold,
+    "erp.release_hold": _release_hold,
     "crm.tell_standing": _tell_standing,
     "billing.open_customer": _bill_customer,
     "billing.start_subscription": _start_subscription,

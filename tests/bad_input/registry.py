@@ -9,7 +9,7 @@ import accordant
 
 ROOT = Path(accordant.__file__).parent
 CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
-_SAYS_A_CODE = frozenset({"problem", "refuse", "needed", "_refusal", "_out", "exception"})
+_SAYS_A_CODE = frozenset({"problem", "_note", "refuse", "needed", "_refusal", "_out", "exception"})
 """Functions that take a code by position."""
 
 

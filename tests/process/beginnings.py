@@ -8,14 +8,15 @@ from typing import Any
 import aiohttp
 from sqlalchemy import select
 
+from accordant.canonical.account import CreditHold, CreditHoldPlaced
 from accordant.canonical.case import CreditRequest, CreditRequested
 from accordant.canonical.contract import ContractAmended, ContractAmendment
 from accordant.canonical.credit_note import BalanceCredited, BilledCreditNote, CreditNoteIssued, CreditNoteVoided
 from accordant.canonical.customer import CustomerIntroduced, SourceAccount
 from accordant.canonical.envelope import Fact
-from accordant.canonical.invoice import BilledInvoice, BilledLine, InvoiceFinalized, InvoiceVoided
+from accordant.canonical.invoice import BilledInvoice, BilledLine, InvoiceFinalized, InvoiceOverdue, InvoiceVoided
 from accordant.canonical.opportunity import Opportunity, OpportunityCorrected, OpportunityWon
-from accordant.canonical.payment import PaymentReceived
+from accordant.canonical.payment import PaymentFailed, PaymentReceived
 from accordant.kernel.money import Money
 from accordant.masterdata.crosswalk import crosswalk_table
 from accordant.systems.stripe.sandbox import SECRET_KEY
@@ -64,6 +65,11 @@ async def _customer(bench: Bench, number: str) -> None:
 
 async def _amendment(bench: Bench, number: str) -> Fact:
     await _customer(bench, number)
+    return amended(bench, number)
+
+
+def amended(bench: Bench, number: str) -> ContractAmended:
+    """The customer that bought deal `number` doubles it, by a deal numbered 10,000 more."""
     changing = str(int(number) + 10_000)
     bench.holds("crm", {"Opportunity": [deal(changing, AccountId=_account_id(number))]})
     amendment = ContractAmendment(
@@ -141,6 +147,49 @@ async def _balance(bench: Bench, number: str) -> Fact:
     return BalanceCredited(customer_source_id=customer, amount=Money(2_000, "USD"), credited_on=today)
 
 
+def _owes(bench: Bench, number: str) -> BilledInvoice:
+    """The customer that was opened last has not paid an invoice for years."""
+    c = crosswalk_table.c
+    query = select(c.canonical_id).where(c.noun == "customer", c.system == "billing").order_by(c.since_ms.desc())
+    customer_id = bench.rig.database.read_now(lambda connection: connection.execute(query).scalars().first())
+    owed = {"customer_id": customer_id, "total": 5_000, "currency": "usd", "due_on": "2020-01-31"}
+    bench.holds("billing", {"invoices": [owed]})
+    books = bench.world.vendor_of("billing").books
+    *_, invoice = books.invoices.group(_native(bench, "billing"))
+    return BilledInvoice(
+        number=f"F-{number}",
+        source_id=str(invoice["id"]),
+        customer_source_id=_native(bench, "billing"),
+        lines=(),
+        tax=Money(0, "USD"),
+        total=Money(5_000, "USD"),
+        covered=Money(0, "USD"),
+        remaining=Money(5_000, "USD"),
+        status="open",
+        issued_on=date(2020, 1, 1),
+        due_on=date(2020, 1, 31),
+    )
+
+
+async def _payment(bench: Bench, number: str) -> Fact:
+    await _customer(bench, number)
+    return PaymentFailed(invoice=_owes(bench, number), attempt=1, failed_on=date(2026, 3, 20))
+
+
+async def _overdue(bench: Bench, number: str) -> Fact:
+    await _customer(bench, number)
+    return InvoiceOverdue(invoice=_owes(bench, number))
+
+
+async def _held_by_hand(bench: Bench, number: str) -> Fact:
+    await _customer(bench, number)
+    books = bench.world.vendor_of("erp").books
+    native_id = _native(bench, "erp")
+    bench.holds("erp", {"holds": [{"external_id": books.get("customer", native_id)["externalId"], "hold": "ON"}]})
+    hold = CreditHold(is_on=True, is_ours=False, is_waived=False)
+    return CreditHoldPlaced(customer_source_id=native_id, name=f"Lone Star {number}", hold=hold)
+
+
 async def _billed(bench: Bench, number: str) -> BilledInvoice:
     await _customer(bench, number)
     line = BilledLine(
@@ -210,4 +259,7 @@ BEGINNINGS: Mapping[str, Beginning] = {
     "invoice_posting": _finalized,
     "invoice_voiding": _voided,
     "invoice_settlement": _paid,
+    "payment_status": _payment,
+    "collections": _overdue,
+    "credit_hold": _held_by_hand,
 }

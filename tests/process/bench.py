@@ -81,8 +81,11 @@ class Bench:
         """What people have entered in a system."""
         self.world.vendor_of(role).load(records)
 
-    async def play(self, fact: Fact, subject: str) -> TransactionRow:
-        """A fact arrives, and nothing else does until its transaction has come to its end; whoever is asked agrees."""
+    async def play(self, fact: Fact, subject: str, *, flow: str = "") -> TransactionRow:
+        """A fact arrives, and nothing else does until its transaction has come to its end; whoever is asked agrees.
+
+        It gives the transaction of the flow that is named, where the fact begins several.
+        """
         told = Told(
             fact=fact,
             source_record=f"{fact.producer}/{fact.type}/{subject}",
@@ -95,7 +98,7 @@ class Bench:
         transaction_id = await self.rig.told(told)
         while True:
             await self.rig.settled()
-            row = self._row(transaction_id)
+            row = self._row(transaction_id, flow)
             asked = self.rig.database.read_now(lambda connection: waiting(connection, tenant="t"))
             if asked:
                 await self.rig.approvals.decide(asked[0].approval_id, AGREED)
@@ -103,13 +106,17 @@ class Bench:
                 self.rig.clock.advance((row.wake_at_ms - self.rig.clock.now_ms()) / 1000 + 1)
                 self.rig.engine.nudge()
                 await self.rig.until(
-                    lambda: self.rig.engine.driving or self._row(transaction_id).waiting_for != "timer"
+                    lambda: self.rig.engine.driving or self._row(transaction_id, flow).waiting_for != "timer"
                 )
             else:
                 return row
 
-    def _row(self, transaction_id: str) -> TransactionRow:
-        return next(one for one in self.rig.transactions() if one.transaction_id == transaction_id)
+    def _row(self, transaction_id: str, flow: str) -> TransactionRow:
+        rows = self.rig.transactions()
+        first = next(one for one in rows if one.transaction_id == transaction_id)
+        if not flow or first.flow == flow:
+            return first
+        return next(one for one in rows if one.event_id == first.event_id and one.flow == flow)
 
     def effects_of(self, row: TransactionRow) -> list[EffectRow]:
         c = effect_table.c
@@ -138,14 +145,14 @@ def compensating(folder: Path) -> Estate:
 
 
 @asynccontextmanager
-async def benched(folder: Path, template: Path) -> AsyncIterator[Bench]:
-    """A company with nothing in it, and a platform that works for it."""
+async def benched(folder: Path, template: Path, *, without: frozenset[str] = frozenset()) -> AsyncIterator[Bench]:
+    """A company with nothing in it, and a platform that works for it, without the flows of these names."""
     states.prepare(folder)
     states.command_token(folder)
     mood = Mood()
     async with opened(folder) as world:
         rig = Rig("journal", databases.fresh_sqlite(template, folder), steps=_no_order)
-        rig.more_flows = tuple(FLOWS.all().values())
+        rig.more_flows = tuple(one for name, one in FLOWS.all().items() if name not in without)
         rig.ports = {role: Moody(client, mood) for role, client in world.clients.items()}
         rig.estates = {1: compensating(folder)}
         await rig.start()

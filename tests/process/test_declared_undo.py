@@ -27,11 +27,18 @@ def test_every_shipped_flow_has_a_beginning() -> None:
 
 @pytest.mark.parametrize("name", sorted(FLOWS.all().keys() - NOTHING_TO_UNDO))
 async def test_what_was_written_is_taken_back_or_named(name: str, sqlite_template: Path, tmp_path: Path) -> None:
-    async with benched(tmp_path, sqlite_template) as bench:
+    async with benched(tmp_path, sqlite_template, without=beside(FLOWS.named(name))) as bench:
         writes = await undisturbed(bench, FLOWS.named(name))
         assert writes, f"{name} writes nothing; then it belongs to NOTHING_TO_UNDO"
         for n in range(writes):
             await refused(bench, FLOWS.named(name), at=n)
+
+
+def beside(one: Flow) -> frozenset[str]:
+    """Other flows that the same facts begin: their writes are not this flow's."""
+    kinds = {one.on, *one.also}
+    others = (other for other in FLOWS.all().values() if other.name != one.name)
+    return frozenset(other.name for other in others if kinds & {other.on, *other.also})
 
 
 async def undisturbed(bench: Bench, one: Flow) -> int:

@@ -38,6 +38,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     corrected_by: type[Fact] | None
     """A correction of this kind replaces the fact of a transaction that has had no effect yet."""
     hold_lane: bool
+    also: tuple[type[Fact], ...] = ()
+    """Other kinds of facts that begin it."""
 
     @property
     def story(self) -> str:
@@ -56,7 +58,7 @@ def flow(
     version: int = 1,
     **more: Any,
 ) -> Callable[[FlowFunction], Flow]:
-    """Register a function as the flow that handles a kind of fact. `more`: blocked, corrected_by, hold_lane."""
+    """Register a function as the flow that handles a kind of fact. `more`: blocked, corrected_by, hold_lane, also."""
 
     def register(run: FlowFunction) -> Flow:
         return Flow(
@@ -70,6 +72,7 @@ def flow(
             blocked=more.get("blocked"),
             corrected_by=more.get("corrected_by"),
             hold_lane=more.get("hold_lane", False),
+            also=more.get("also", ()),
         )
 
     return register
@@ -87,8 +90,9 @@ class Flows:
             if one.name in self._by_name:
                 raise Misconfigured(f"two flows are called {one.name!r}; give one of them another name")
             self._by_name[one.name] = one
-            self._by_type.setdefault(one.on.type, []).append(one)
-            self.facts[one.on.type] = one.on
+            for kind in (one.on, *one.also):
+                self._by_type.setdefault(kind.type, []).append(one)
+                self.facts[kind.type] = kind
             if one.corrected_by:
                 self.corrections[one.corrected_by.type] = one
                 self.facts[one.corrected_by.type] = one.corrected_by

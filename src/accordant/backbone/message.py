@@ -37,6 +37,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     content: str
     """Digest over the commercial fields only: equal content is the same fact told again, for example after
     our own write moved the record's timestamp."""
+    needs_earlier: bool = False
+    """It only takes something back, such as a hold: of a record that never told anything it tells nothing."""
 
 
 class Ignored(msgspec.Struct, frozen=True, kw_only=True):

@@ -187,6 +187,8 @@ class Pump:
             marks[told.source_record] = Mark(msgspec.structs.replace(mark, sequence=told.sequence), after)
             changes.put(watermark_table, marks[told.source_record].row)
             return "ignored"
+        if mark is None and told.needs_earlier:
+            return "ignored"
         fact = told.fact.as_correction() if mark else told.fact
         # A correction is named by what it corrects, so that going back to an earlier content is told as well.
         occurrence = f"{mark.event_id}/{told.content}" if mark else "1"

@@ -1,6 +1,9 @@
 """What one drive of a transaction is given, what earlier drives remembered, and what may be taken back."""
 
+import typing
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -46,3 +49,9 @@ class Undoable(msgspec.Struct, frozen=True, kw_only=True):
 
 class WalkedThrough(Exception):
     """Everything that was confirmed has been walked through again."""
+
+
+@lru_cache(maxsize=256)
+def returned_by(rule: Callable[..., Any]) -> Any:
+    """The type that a rule says it returns."""
+    return typing.get_type_hints(rule)["return"]

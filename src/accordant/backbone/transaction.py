@@ -6,7 +6,6 @@ comes from the memo. Names, not positions, so that inserting a step does not bre
 
 import typing
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
@@ -17,7 +16,7 @@ from accordant.backbone.ledger import Step, entries
 from accordant.backbone.ledger.step import Keeps
 from accordant.backbone.locks import fenced
 from accordant.backbone.rows import EffectRow, MemoRow, TransactionRow, memo_table
-from accordant.backbone.tools import History, Tools, Undo, Undoable, WalkedThrough
+from accordant.backbone.tools import History, Tools, Undo, Undoable, WalkedThrough, returned_by
 from accordant.backbone.waits import Pause, came_since, never_came
 from accordant.canonical.envelope import Fact
 from accordant.canonical.operation import Operation, Receipt
@@ -76,6 +75,10 @@ class Transaction:
         effect = self._effects.get(name)
         return effect is not None and effect.state == entries.CONFIRMED
 
+    def now_ms(self) -> int:
+        """This instant; what is decided by it is remembered under a name."""
+        return self._tools.clock.now_ms()
+
     @property
     def effects_confirmed(self) -> int:
         """How many effects are confirmed."""
@@ -89,7 +92,7 @@ class Transaction:
         hashed = digest("inputs", *(canonical_json(one).decode() for one in inputs))
         memo = self._recall(name, hashed)
         if memo is not None:
-            return msgspec.json.decode(memo.result.encode(), type=_returns(rule))
+            return msgspec.json.decode(memo.result.encode(), type=returned_by(rule))
         result = rule(*inputs, self.estate)
         memo = self._memo(name, "check", result=result, hashed=hashed)
         self._remember(memo, detail={"rule": rule.__name__, "input": hashed})
@@ -107,11 +110,11 @@ class Transaction:
         self._remember(self._memo(name, "recall", result=result))
         return result
 
-    async def keep(self, name: str, table: Table, *, row: msgspec.Struct) -> None:
-        """Write a row of ours, once, with the next group."""
+    async def keep(self, name: str, table: Table, *, row: msgspec.Struct, replaces: bool = False) -> None:
+        """Write a row of ours, once, with the next group; it `replaces` what its key holds, or is kept beside it."""
         if self._recall(name, "") is None:
             changes = Changes()
-            changes.add(table, row)
+            (changes.put if replaces else changes.add)(table, row)
             self._remember(self._memo(name, "keep"), changes=changes)
 
     async def effect(
@@ -174,18 +177,25 @@ class Transaction:
     def _decided_before(self, name: str, hashed: str) -> Decision | None:
         """What was decided before a retry, where something was written since: that cannot be asked again."""
         prior = self._memos.get(name)
-        if prior is None or prior.input_hash != hashed or not self.touched:
-            return None
-        return msgspec.json.decode(prior.result.encode(), type=Decision)
+        is_same = prior is not None and prior.input_hash == hashed and self.touched
+        return msgspec.json.decode(prior.result.encode(), type=Decision) if prior and is_same else None
 
-    async def until(self, name: str, instant_ms: int) -> None:
-        """Go on at an instant, fixed the first time it is asked for."""
+    async def until(self, name: str, instant_ms: int, *, unless: type[Fact] | None = None, about: str = "") -> bool:
+        """Go on at an instant, fixed the first time it is asked for; False where `unless` came before it (as `expect`).
+
+        Asked again after the instant it is True, whatever came.
+        """
         memo = self._recall(name, "")
         at_ms: int = msgspec.json.decode(memo.result) if memo else instant_ms
         if memo is None:
             self._remember(self._memo(name, "until", result=at_ms))
-        if self._tools.clock.now_ms() < at_ms:
+        if self.now_ms() >= at_ms:
+            return True
+        if unless is None:
             raise Pause("timer", wake_at_ms=at_ms)
+        if await self._came(unless, about) is None:
+            raise Pause("event", wake_at_ms=at_ms, expects=(unless.type, about))
+        return False
 
     async def expect(self, name: str, kind: type[Fact], *, match: str, within_s: float) -> str:
         """Wait for an event of a kind about `match` (its subject) that came since the transaction began.
@@ -194,23 +204,24 @@ class Transaction:
         `promise.broken`.
         """
         found_name, memo = f"{name}: came", self._recall(name, "")
-        deadline_ms: int = (
-            msgspec.json.decode(memo.result) if memo else self._tools.clock.now_ms() + round(within_s * 1000)
-        )
+        deadline_ms: int = msgspec.json.decode(memo.result) if memo else self.now_ms() + round(within_s * 1000)
         if memo is None:
             self._remember(self._memo(name, "expect", result=deadline_ms))
         came = self._recall(found_name, "")
         if came is not None:
             return msgspec.json.decode(came.result, type=str)
-        data = await self._tools.database.read(
-            lambda connection: came_since(connection, self.row, event_type=kind.type, subject=match)
-        )
+        data = await self._came(kind, match)
         if data is not None:
             self._remember(self._memo(found_name, "recall", result=data))
             return data
-        if self._tools.clock.now_ms() >= deadline_ms:
+        if self.now_ms() >= deadline_ms:
             raise never_came(kind.type, within_s)
         raise Pause("event", wake_at_ms=deadline_ms, expects=(kind.type, match))
+
+    async def _came(self, kind: type[Fact], about: str) -> str | None:
+        return await self._tools.database.read(
+            lambda connection: came_since(connection, self.row, event_type=kind.type, subject=about)
+        )
 
     def holding(self, *canonical_ids: str) -> "typing.AsyncContextManager[None]":
         """Hold the locks of these records, taken in sorted order, while the block runs."""
@@ -267,7 +278,7 @@ class Transaction:
             kind=kind,
             input_hash=hashed,
             result=canonical_json(result).decode(),
-            at_ms=self._tools.clock.now_ms(),
+            at_ms=self.now_ms(),
         )
 
     def _remember(
@@ -291,8 +302,3 @@ class Transaction:
         self._memos[memo.name] = memo
         if post:
             self._tools.writer.post(changes, at="flow.remember")
-
-
-@lru_cache(maxsize=256)
-def _returns(rule: Callable[..., Any]) -> Any:
-    return typing.get_type_hints(rule)["return"]

@@ -64,6 +64,8 @@ class OpenInvoice(msgspec.Struct, frozen=True, kw_only=True):
     """None where it is charged to a card at once."""
     attempts: int
     """Charges that billing has tried in vain."""
+    is_disputed: bool = False
+    """Billing was told to stop asking for it while a case decides who is right."""
 
 
 class Reminder(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,8 +49,9 @@ def read_collections(folder: Path, problems: Problems, *, legal_entities: Sequen
     support = _support(top, file=file)
     minutes = top.entries.get("limited_response_minutes")
     freshness = read_struct(top.entries["freshness"], Freshness, file=file) if "freshness" in top.entries else None
-    if freshness is not None and freshness.ttl_s < 1:
-        _note(top.entries["freshness"], "collections.ttl", f"ttl_s: {freshness.ttl_s}", "a second at least", file=file)
+    if freshness is not None and min(freshness.ttl_s, freshness.ask_within_s) < 1:
+        what = f"ttl_s: {freshness.ttl_s}, ask_within_s: {freshness.ask_within_s}"
+        _note(top.entries["freshness"], "collections.ttl", what, "a second at least", file=file)
     if minutes is not None and not (isinstance(minutes.value, int) and minutes.value > 0):
         _note(minutes, "collections.minutes", f"{minutes.value!r}", "a whole number above zero", file=file)
     if not file.is_sound:

@@ -53,6 +53,8 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
 
     ttl_s: int = 300
     """Older than this, billing and the books are asked again."""
+    ask_within_s: int = 3
+    """Whoever asks waits no longer for billing and the books."""
     unreachable: Literal["limited", "not eligible"] = "limited"
     """The answer while they cannot be asked and what is known is too old; never `eligible`."""
 
@@ -118,9 +120,9 @@ def steps_of(ladder: Ladder, calendar: Calendar, *, due_at_ms: int) -> list[Due]
 
 
 def judge(ladder: Ladder, calendar: Calendar, *, invoices: Iterable[OpenInvoice], at_ms: int) -> Judged:
-    """How an account with these open invoices stands at an instant: as the worst of them says."""
+    """How an account with these open invoices stands at an instant: as the worst says that is not disputed."""
     worst = Judged(status="current", reason="")
-    for one in sorted(invoices, key=lambda invoice: invoice.source_id):
+    for one in sorted((one for one in invoices if not one.is_disputed), key=lambda invoice: invoice.source_id):
         found = _judge_one(ladder, calendar, invoice=one, at_ms=at_ms)
         if STATUSES.index(found.status) > STATUSES.index(worst.status):
             worst = found

@@ -46,3 +46,13 @@ async def numbered(tx: Transaction, noun: str, *, record_id: str, body: msgspec.
     await tx.keep(
         f"keep {noun}", record_table, row=record_row(tx, noun, record_id=record_id, body=body, version=version)
     )
+
+
+def beside(tx: Transaction, noun: str, *, record_id: str, body: msgspec.Struct) -> Keeps:
+    """With the confirmation of an effect: the next version of a record of ours; the body carries its `version`."""
+    number: int = getattr(body, "version", 1)
+
+    def keeps(_: Receipt) -> list[tuple[Table, msgspec.Struct]]:
+        return [(record_table, record_row(tx, noun, record_id=record_id, body=body, version=number))]
+
+    return keeps

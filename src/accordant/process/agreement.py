@@ -66,11 +66,17 @@ def higher_tier(left: str, right: str, *, on: date, estate: Estate) -> str:
 
 def entitlement_of(contract: Contract, estate: Estate) -> Entitlement:
     """What support a contract entitles to: its best tier, until its last line ends."""
+    return entitlement_under(contract, "as contracted", estate)
+
+
+def entitlement_under(contract: Contract, support: str, estate: Estate, /) -> Entitlement:
+    """The same, as far as the account's standing leaves it: `as contracted`, `limited` or `suspended`."""
     tier = resolve(estate, "service_tier", value=contract.service_tier, on=contract.line.starts_on)
+    minutes = int(tier.attributes["response_minutes"])
     return Entitlement(
         customer_id=contract.customer_id,
-        status="active",
+        status="active" if support == "as contracted" else support,
         service_tier=tier.target,
         ends_on=contract.ends_on,
-        response_minutes=int(tier.attributes["response_minutes"]),
+        response_minutes=max(minutes, estate.collections.limited_response_minutes) if support == "limited" else minutes,
     )

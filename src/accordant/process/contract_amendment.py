@@ -35,8 +35,9 @@ from accordant.kernel.money import Money, parse_money
 from accordant.kernel.priority import Priority
 from accordant.kernel.proration import Delta
 from accordant.masterdata import customers, keeping
+from accordant.masterdata.standing import agreed_with
 from accordant.process.agreement import contract_id_of, with_changed_line
-from accordant.process.customer_onboarding import blocked_standing, entitlement_for, subscription_id_of
+from accordant.process.customer_onboarding import blocked_standing, subscription_id_of
 from accordant.process.proration import (
     Share,
     adjusted,
@@ -46,6 +47,7 @@ from accordant.process.proration import (
     schedule_after,
     share_of,
 )
+from accordant.process.support_level import raise_support
 from accordant.process.terms import Terms, agree_amendment
 
 
@@ -95,15 +97,15 @@ async def contract_amendment(
     terms = await tx.check("terms", agree_amendment, amendment)
     line_id = subscription_id_of(amendment.amends_opportunity_id)
     running = await customers.record_before(tx, "subscription", canonical=line_id)
-    agreed = await tx.check("change", change_of, running, amendment, terms)
+    sold = await tx.check("change", change_of, running, amendment, terms)
     existing = await customers.known_receipt(tx, "subscription", canonical=line_id, system="billing")
     held = _existing(existing, line_id)
-    changing = await _prorated(tx, billing, held=held, change=agreed, effective_on=amendment.effective_on)
+    changing = await _prorated(tx, billing, held=held, change=sold, effective_on=amendment.effective_on)
     change = changing.change
-    contract_now = await customers.record_before(
-        tx, "contract", canonical=contract_id_of(change.subscription.customer_id)
+    agreed = await agreed_with(
+        tx, change.subscription.customer_id, contract_id=contract_id_of(change.subscription.customer_id)
     )
-    contract = await tx.check("contract", next_contract, contract_now, change, terms)
+    contract = await tx.check("contract", next_contract, agreed.contract, change, terms)
 
     amended = await tx.effect(
         "amend subscription",
@@ -113,9 +115,8 @@ async def contract_amendment(
     owed = await tx.check("invoiced", same_as_invoiced, changing.share, amended.facts)
     orders = await _orders(tx, change, terms=terms, by=owed)
     await tx.effect("amend order", erp.amend_order(orders.after), undo=lambda _: erp.amend_order(orders.before))
-    entitlement = await tx.check("entitlement", entitlement_for, contract)
-    await tx.effect("raise entitlement", support.set_entitlement(entitlement))
-    await _keep(tx, changing, contract=contract, order=orders.after)
+    await raise_support(tx, contract, support, left=agreed.support)
+    await _keep(tx, changing, order=orders.after, version=contract.version)
     await tx.effect("tell sales", crm.tell_standing(_in_step(amendment, tx.row.transaction_id)))
 
 
@@ -149,13 +150,11 @@ async def _orders(tx: Transaction, change: SubscriptionChange, *, terms: Terms, 
     return Orders(before=before, after=after)
 
 
-async def _keep(tx: Transaction, changing: Changing, *, contract: Contract, order: Order) -> None:
+async def _keep(tx: Transaction, changing: Changing, *, order: Order, version: int) -> None:
     """What is agreed from now on, once every system holds it: an amendment that was taken back leaves nothing here."""
-    change, version = changing.change, contract.version
-    after = change.subscription
+    change, after = changing.change, changing.change.subscription
     await keeping.numbered(tx, "subscription", record_id=after.subscription_id, body=after, version=version)
     await keeping.numbered(tx, "order", record_id=order.order_id, body=order, version=version)
-    await keeping.version(tx, "contract", record_id=contract.contract_id, body=contract)
     if change.since is not None:
         revenue = await tx.check("revenue", schedule_after, changing.schedule, change, changing.share, version)
         await keeping.version(tx, "revenue_schedule", record_id=after.subscription_id, body=revenue)

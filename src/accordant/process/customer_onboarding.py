@@ -13,7 +13,6 @@ the deal adds to its contract. Nothing is written anywhere until every word of t
 from accordant.backbone.flow import Describe, Stop, flow
 from accordant.backbone.transaction import Transaction
 from accordant.canonical.contract import Contract, ContractLine
-from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.operation import Operation
 from accordant.canonical.opportunity import DealStanding, Opportunity, OpportunityCorrected, OpportunityWon
 from accordant.canonical.order import Order, OrderLine
@@ -25,7 +24,9 @@ from accordant.kernel.ids import canonical_id
 from accordant.kernel.money import Money, parse_money
 from accordant.kernel.priority import Priority
 from accordant.masterdata import customers, keeping
-from accordant.process.agreement import contract_id_of, entitlement_of, with_line
+from accordant.masterdata.standing import agreed_with
+from accordant.process.agreement import contract_id_of, with_line
+from accordant.process.support_level import raise_support
 from accordant.process.terms import Terms, agree_terms
 
 WonOrCorrected = OpportunityWon | OpportunityCorrected
@@ -90,11 +91,9 @@ async def customer_onboarding(
         "place order", placing, undo=lambda _: erp.close_order(order), keeps=keeping.first(tx, placing, body=order)
     )
 
-    current = await customers.latest_record(tx, "contract", canonical=contract_id_of(subscription.customer_id))
-    contract = await tx.check("contract", next_contract, current, subscription, terms)
-    entitlement = await tx.check("entitlement", entitlement_for, contract)
-    await tx.effect("raise entitlement", support.set_entitlement(entitlement))
-    await keeping.version(tx, "contract", record_id=contract.contract_id, body=contract)
+    agreed = await agreed_with(tx, subscription.customer_id, contract_id=contract_id_of(subscription.customer_id))
+    contract = await tx.check("contract", next_contract, agreed.contract, subscription, terms)
+    await raise_support(tx, contract, support, left=agreed.support)
     await tx.effect("tell sales", crm.tell_standing(in_step(deal, tx.row.transaction_id)))
 
 
@@ -147,11 +146,6 @@ def next_contract(current: str, subscription: Subscription, terms: Terms, estate
     return with_line(
         current, line, customer_id=subscription.customer_id, agreed_in=subscription.opportunity_id, estate=estate
     )
-
-
-def entitlement_for(contract: Contract, estate: Estate) -> Entitlement:
-    """The support that the contract entitles to."""
-    return entitlement_of(contract, estate)
 
 
 def in_step(deal: Opportunity, transaction_id: str) -> DealStanding:

@@ -2,7 +2,9 @@
 
 from accordant.backbone.flow import Flows
 from accordant.process.balance_credit import balance_credit
+from accordant.process.collections import collections
 from accordant.process.contract_amendment import contract_amendment
+from accordant.process.credit_hold import credit_hold
 from accordant.process.credit_note import credit_note
 from accordant.process.credit_note_void import credit_note_void
 from accordant.process.customer_onboarding import customer_onboarding
@@ -11,6 +13,7 @@ from accordant.process.deal_correction import deal_correction
 from accordant.process.invoice_posting import invoice_posting
 from accordant.process.invoice_settlement import invoice_settlement
 from accordant.process.invoice_voiding import invoice_voiding
+from accordant.process.payment_status import payment_status
 from accordant.process.service_credit import service_credit
 
 FLOWS = Flows(
@@ -25,4 +28,7 @@ FLOWS = Flows(
     credit_note,
     credit_note_void,
     balance_credit,
+    payment_status,
+    collections,
+    credit_hold,
 )

@@ -178,9 +178,9 @@ async def test_the_dump_speaks_in_business_ids(account: Account) -> None:
     assert state == {
         "customer": [
             {"business_id": "C-0", "name": "Parent", "subsidiary": "US01", "parent": None}
-            | {"country": "US", "currency": "USD"},
+            | {"country": "US", "currency": "USD", "hold": "AUTO"},
             {"business_id": "C-1", "name": "Acme GmbH", "subsidiary": "US01", "parent": "C-0"}
-            | {"country": "US", "currency": "USD"},
+            | {"country": "US", "currency": "USD", "hold": "AUTO"},
         ],
         "order": [
             {

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 from accordant.backbone.rows import exception_table
 from accordant.experience.api import problems
 from accordant.experience.api.approvals import decide
+from accordant.experience.api.entitlements import entitlement
 from accordant.experience.api.reading import BODY_MAX, AnyRequest, actor_of, read_body, refuse_hostile, shown
 from accordant.experience.api.tie_out import tie_out_now
 from accordant.governance.versions import RowTerms
@@ -220,7 +221,18 @@ def create_app(platform: "Platform", token: str) -> Litestar:
             )
 
     return Litestar(
-        route_handlers=[health, how_far, retry, settle, release, decide, set_reference, replay, tie_out_now],
+        route_handlers=[
+            health,
+            how_far,
+            retry,
+            settle,
+            release,
+            decide,
+            entitlement,
+            set_reference,
+            replay,
+            tie_out_now,
+        ],
         guards=[require_token],
         before_request=refuse_hostile,
         exception_handlers={

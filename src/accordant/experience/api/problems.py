@@ -19,9 +19,10 @@ log = structlog.get_logger("api")
 
 _BY_CODE = {
     **dict.fromkeys(
-        ("reference.unknown_table", "exception.unknown", "cause.unknown", "approval.unknown", "path.characters"),
+        ("reference.unknown_table", "exception.unknown", "cause.unknown", "approval.unknown", "customer.unknown"),
         HTTPStatus.NOT_FOUND,
     ),
+    "path.characters": HTTPStatus.NOT_FOUND,
     "body.too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "body.media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "body.encoding": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -1,9 +1,9 @@
 """NetSuite keeps the books: one customer per customer, one sales order per deal, one credit memo per credit."""
 
-from accordant.connector.capabilities import Assumption, Connector, SandboxSeed
-from accordant.systems.netsuite.client import CAPABILITIES, connect
+from accordant.connector.capabilities import Assumption, Connector, SandboxSeed, Stream
+from accordant.systems.netsuite.client import CAPABILITIES, NetSuite, connect
 from accordant.systems.netsuite.client.manners import manners
-from accordant.systems.netsuite.mapping import translate
+from accordant.systems.netsuite.mapping import HOLDS, translate
 from accordant.systems.netsuite.sandbox import ACCESS, CURRENCIES
 from accordant.systems.netsuite.webhooks import verify
 
@@ -81,6 +81,16 @@ connector = Connector(
             assumed="equal to the sum of the line amounts: no tax, no shipping cost on these orders and memos",
         ),
         Assumption(
+            about="credit holds",
+            assumed="documented are the two columns behind the form's Hold and the property's name; assumed are its "
+            "values over REST (AUTO, ON, OFF as `id`), both columns and the custom field in SuiteQL, and that a "
+            "customer on hold can still be written to",
+        ),
+        Assumption(
+            about="lastmodifieddate and datecreated in SuiteQL",
+            assumed="whole seconds, in UTC: the token's user has the time zone GMT",
+        ),
+        Assumption(
             about="429",
             assumed="code CONCURRENCY_LIMIT_EXCEEDED and no Retry-After; no page of the vendor shows the answer",
         ),
@@ -98,6 +108,7 @@ connector = Connector(
     ),
     translate=translate,
     verify=verify,
+    streams=(Stream(name=HOLDS, poll=NetSuite.changed_holds, look_back_s=10.0, every_s=3.0),),
     sandbox_seed=SandboxSeed(
         credentials={
             "consumer_key": ACCESS.consumer_key,

@@ -85,6 +85,30 @@ _CAPABILITIES = (
         source="https://docs.stripe.com/api/customer_balance_transactions/create",
         key_life_s=KEY_LIFE_S,
     ),
+    Capability(
+        verb="send_reminder",
+        kind="reminder",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/invoices/{id}/send",
+        source="https://docs.stripe.com/api/invoices/send",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
+        verb="pause_collection",
+        kind="collection",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/subscriptions/{id}",
+        source="https://docs.stripe.com/billing/subscriptions/pause-payment",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
+        verb="resume_collection",
+        kind="collection",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/subscriptions/{id}",
+        source="https://docs.stripe.com/billing/subscriptions/pause-payment",
+        key_life_s=KEY_LIFE_S,
+    ),
 )
 
 _ASSUMPTIONS = (
@@ -152,6 +176,15 @@ _ASSUMPTIONS = (
     Assumption(
         about="lines of an invoice in an event",
         assumed="the first ten, with `has_more`, as embedded lists have; the others are listed",
+    ),
+    Assumption(
+        about="sending an invoice again",
+        assumed="the event invoice.sent names the idempotency key of the request, also for an invoice that was sent "
+        "before; a sandbox invoice that is charged automatically cannot be sent",
+    ),
+    Assumption(
+        about="failed charges and overdue invoices",
+        assumed="the sandbox charges nobody and no clock runs in it: both happen when they are loaded",
     ),
     Assumption(
         about="lengths of refusal texts",

@@ -3,10 +3,11 @@
 Here is only the list of what it can be asked: a module per noun says how, `calls` sends it, `readback` looks at it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
+from accordant.canonical.account import CreditHold
 from accordant.canonical.control import LedgerDocument
 from accordant.canonical.credit import CreditMemo
 from accordant.canonical.customer import Customer
@@ -14,11 +15,11 @@ from accordant.canonical.invoice import CreditNote, Invoice
 from accordant.canonical.operation import Facts, Operation, ReadRef, Receipt
 from accordant.canonical.order import Order
 from accordant.canonical.payment import Payment
-from accordant.connector.capabilities import ConnectionSettings
+from accordant.connector.capabilities import ConnectionSettings, Row
 from accordant.connector.http import VendorHttp
 from accordant.kernel.errors import Misconfigured
 from accordant.systems.netsuite import mapping
-from accordant.systems.netsuite.client import credit_memos, customers, invoices, orders
+from accordant.systems.netsuite.client import credit_memos, customers, holds, invoices, orders
 from accordant.systems.netsuite.client.calls import Calls
 from accordant.systems.netsuite.client.documents import Documents
 from accordant.systems.netsuite.client.readback import ReadBack
@@ -28,6 +29,7 @@ CAPABILITIES = (
     *orders.CAPABILITIES,
     *credit_memos.CAPABILITIES,
     *invoices.CAPABILITIES,
+    *holds.CAPABILITIES,
 )
 
 
@@ -36,6 +38,8 @@ class NetSuite:
 
     def __init__(self, settings: ConnectionSettings, http: VendorHttp) -> None:
         self._currencies = _currencies(settings)
+        self._http = http
+        self._shown: set[str] = set()
         self._calls = Calls(settings.name, http)
         self._held = ReadBack(http, self._currencies)
         self._documents = Documents(http, self._currencies)
@@ -73,6 +77,20 @@ class NetSuite:
 
     async def documents(self, *, since: date, until: date, entities: Mapping[str, str]) -> tuple[LedgerDocument, ...]:
         return await self._documents.all(since=since, until=until, entities=entities)
+
+    def place_hold(self, customer_id: str) -> Operation:
+        """Hold On, with our mark; a customer that the books do not hold is refused, never made."""
+        return self._calls.operation(holds.place_hold(customer_id))
+
+    def release_hold(self, customer_id: str) -> Operation:
+        """Hold Auto, without our mark."""
+        return self._calls.operation(holds.release_hold(customer_id))
+
+    async def credit_hold(self, account: Receipt) -> CreditHold:
+        return await holds.credit_hold(self._http, account.business_id)
+
+    def changed_holds(self, since: str) -> AsyncIterator[list[Row]]:
+        return holds.changed_holds(self._http, since, shown=self._shown)
 
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         return await self._held.facts(kind, [ref.native_id for ref in refs])

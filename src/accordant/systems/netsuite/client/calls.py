@@ -44,6 +44,7 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     record: str
     replace: str
+    """The sublist to put in the place of the one there; empty where none is sent."""
     body: Callable[[], dict[str, Any]]
     """Built when sent, so that what cannot be mapped is an outcome of the effect."""
     command: object
@@ -109,7 +110,7 @@ def _request(save: Save) -> Request:
     return Request(
         save.method,
         _path(save),
-        query=(("replace", save.replace),),
+        query=(("replace", save.replace),) if save.replace else (),
         body=encoder.encode(save.body()),
         content_type="application/json",
     )

@@ -15,6 +15,7 @@ from accordant.connector.http import VendorHttp
 from accordant.kernel.errors import Malformed
 from accordant.systems.netsuite import mapping
 from accordant.systems.netsuite.client.calls import encoder, members
+from accordant.systems.netsuite.mapping import holds
 
 QUERY = "/services/rest/query/v1/suiteql"
 BATCH_MAX = 100
@@ -35,7 +36,7 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
     only: str = ""
     """A condition beside the ids."""
     customer: str = "entity"
-    """The column that names another customer by internal id."""
+    """The column that names another customer by internal id; empty where none does."""
 
 
 _PLACES: Mapping[str, _Place] = {
@@ -66,6 +67,7 @@ _PLACES: Mapping[str, _Place] = {
         facts=mapping.payment_facts,
         only="type = 'CustPymt'",
     ),
+    "credit_hold": _Place(columns=holds.COLUMNS, facts=holds.hold_facts, table="customer", customer=""),
 }
 """By canonical kind."""
 

@@ -2,7 +2,7 @@
 
 from accordant.systems.netsuite.mapping.credit_memos import credit_memo_body, credit_memo_facts, expected_credit_memo
 from accordant.systems.netsuite.mapping.customers import customer_body, customer_facts, expected_customer
-from accordant.systems.netsuite.mapping.event import translate
+from accordant.systems.netsuite.mapping.event import HOLDS, translate
 from accordant.systems.netsuite.mapping.invoices import (
     credit_note_body,
     expected_credit_note,
@@ -27,6 +27,7 @@ from accordant.systems.netsuite.mapping.values import Currencies, amount_minor, 
 __all__ = [
     "CLOSED",
     "CLOSED_LETTERS",
+    "HOLDS",
     "OPEN",
     "Currencies",
     "amount_minor",

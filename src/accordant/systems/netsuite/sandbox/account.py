@@ -6,6 +6,8 @@ Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/book_15591
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+import msgspec
+
 from accordant.connector.sandbox import (
     Call,
     Change,
@@ -151,6 +153,8 @@ class NetSuite(Sandbox):
             record = checked_transaction(self.books, record)
             record.setdefault("tranId", f"{kind.prefix}{record['id']}")
         change = self._change(kind, record, change="update" if old else "create")
+        if kind.table == "customer" and old and "creditHoldOverride" in body:
+            change = msgspec.structs.replace(change, kind="credit_hold")
         location = f"{_origin(call)}{views.RECORD_ROOT}/{kind.name}/{record['id']}"
         reply = Reply(204, headers={"Location": location})
         return Write(reply, (change,), apply=lambda: self.books.put(kind.table, record))

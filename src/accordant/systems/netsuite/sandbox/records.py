@@ -12,6 +12,7 @@ from accordant.kernel.money import exponent
 from accordant.systems.netsuite.sandbox.answers import as_object, invalid_value, missing_value, unreadable, user_error
 
 TEXT_MAX = {"companyName": 83, "otherRefNum": 45, "memo": 999}
+HOLDS = ("AUTO", "ON", "OFF")
 READ_ONLY = frozenset(
     {
         *("id", "links", "lastModifiedDate", "dateCreated", "createdDate", "total", "subtotal", "status"),
@@ -201,6 +202,8 @@ def merged(books: Books, kind: RecordType, *, old: Record | None, body: Record, 
         else:
             record[name] = value
     _check_texts(record)
+    if hold_of(record) not in HOLDS:
+        raise invalid_value(hold_of(record)[:40], "creditHoldOverride", path="creditHoldOverride")
     missing = [name for name in kind.required if record.get(name) in (None, "", [])]
     if missing:
         raise missing_value(kind.required[missing[0]], missing[0])
@@ -231,6 +234,12 @@ def amount_minor(books: Books, record: Record) -> int:
 def customer_of(record: Record) -> str:
     """The id of a transaction's customer."""
     return record[TYPES[record["recordType"]].customer]
+
+
+def hold_of(customer: Record) -> str:
+    """AUTO, ON or OFF."""
+    said = customer.get("creditHoldOverride")
+    return str((as_object(said) or {}).get("id", said) or "AUTO")
 
 
 def rounded_minor(amount: Decimal, currency: str) -> int:

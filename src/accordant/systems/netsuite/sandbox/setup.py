@@ -6,7 +6,7 @@ later activated while orders come in.
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -66,6 +66,13 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     public_key: str
 
 
+class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody sets on a customer's form by hand."""
+
+    external_id: str
+    hold: Literal["AUTO", "ON", "OFF"]
+
+
 class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of the admin door's `load`."""
 
@@ -76,6 +83,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     periods: tuple[Period, ...] | None = None
     """When given, replaces all periods known so far."""
     certificates: tuple[Certificate, ...] = ()
+    holds: tuple[Hold, ...] = ()
 
 
 def new_account(books: Books, gate: Gate) -> None:
@@ -105,7 +113,9 @@ def load(books: Books, gate: Gate, *, data: dict[str, Any]) -> int:
         gate.add_certificate(
             certificate.certificate_id, client_id=certificate.client_id, public_key=certificate.public_key
         )
-    loaded = (setup.currencies, setup.subsidiaries, setup.items, setup.customers, setup.periods or ())
+    for hold in setup.holds:
+        _set_hold(books, hold)
+    loaded = (setup.holds, setup.currencies, setup.subsidiaries, setup.items, setup.customers, setup.periods or ())
     return sum(map(len, loaded)) + len(setup.certificates)
 
 
@@ -117,6 +127,14 @@ def _replace_periods(books: Books, periods: Iterable[Period]) -> None:
         row: Record = {"id": books.next_id("accountingperiod"), "recordType": "accountingPeriod", "periodName": named}
         days = {"startDate": period.starts_on, "endDate": period.ends_on}
         books.put("accountingperiod", {**row, **days, "closed": period.closed})
+
+
+def _set_hold(books: Books, hold: Hold) -> None:
+    customer = books.by_external_id("customer", hold.external_id)
+    if customer is None:
+        raise ValueError(f"no customer has the external id {hold.external_id!r}")
+    changed = {"creditHoldOverride": {"id": hold.hold}, "lastModifiedDate": books.now_text()}
+    books.put("customer", {**customer, **changed})
 
 
 def _load_customer(books: Books, customer: Customer) -> None:

@@ -13,13 +13,15 @@ import msgspec
 
 from accordant.connector.sandbox import Record, Refused
 from accordant.systems.netsuite.sandbox.answers import error
-from accordant.systems.netsuite.sandbox.records import TYPES, Books, customer_of
+from accordant.systems.netsuite.sandbox.records import TYPES, Books, customer_of, hold_of
 
 _COLUMNS: dict[str, dict[str, str]] = {
     "customer": {
         "id": "id", "externalid": "externalId", "companyname": "companyName", "entityid": "entityId",
         "parent": "parent", "currency": "currency", "isinactive": "isInactive", "subsidiary": "subsidiary",
-        "lastmodifieddate": "lastModifiedDate",
+        "lastmodifieddate": "lastModifiedDate", "datecreated": "dateCreated",
+        "creditholdoverride": "creditHoldOverride", "manualcredithold": "creditHoldOverride",
+        "custentity_accordant_hold": "custentity_accordant_hold",
     },
     "transaction": {
         "id": "id", "externalid": "externalId", "entity": "entity", "currency": "currency", "foreigntotal": "total",
@@ -40,6 +42,11 @@ _COLUMNS: dict[str, dict[str, str]] = {
     },
     "currency": {"id": "id", "symbol": "symbol", "name": "name", "isinactive": "isInactive"},
 }  # fmt: skip
+HOLDS = {"creditholdoverride": "OFF", "manualcredithold": "ON"}
+"""What the form shows as Hold, in two columns.
+
+Source: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_4103800262.html
+"""
 _QUERY = re.compile(
     r"\s*SELECT\s+(?P<columns>.+?)\s+FROM\s+(?P<table>\w+)(?:\s+WHERE\s+(?P<where>.+?))?"
     r"(?:\s+ORDER\s+BY\s+(?P<order>.+?))?\s*;?\s*",
@@ -139,6 +146,8 @@ def _shown(table: str, row: Record, *, column: str) -> str | None:
     if column == "entity":
         return customer_of(row)
     value = row.get(_COLUMNS[table][column])
+    if column in HOLDS:
+        return "T" if hold_of(row) == HOLDS[column] else "F"
     if column == "status":
         value = value or row.get("status")
     if value is None:
@@ -148,7 +157,7 @@ def _shown(table: str, row: Record, *, column: str) -> str | None:
     if isinstance(value, Decimal):
         sign = TYPES[row["recordType"]].sign if column == "foreigntotal" else 1
         return format(value.normalize() * sign, "f")
-    if column == "lastmodifieddate":
+    if column in ("lastmodifieddate", "datecreated"):
         return str(value)[:19].replace("T", " ")
     return str(value)
 

@@ -10,6 +10,7 @@ from accordant.systems.netsuite.sandbox.records import (
     amount_minor,
     currency_of,
     customer_of,
+    hold_of,
     rounded_minor,
 )
 from accordant.systems.netsuite.sandbox.transactions import RULES
@@ -65,6 +66,7 @@ def _canonical_customer(books: Books, record: Record) -> Record:
         "parent": _business_id(books, "customer", record_id=record.get("parent")),
         "country": named.get("id") if named else country,
         "currency": currency_of(books, record) if record.get("currency") else None,
+        "hold": hold_of(record),
     }
 
 

@@ -16,7 +16,7 @@ from accordant.canonical.control import LedgerDocument
 from accordant.canonical.credit import Exposure, ServiceCredit
 from accordant.canonical.credit_note import BalanceEntry
 from accordant.canonical.customer import Customer
-from accordant.canonical.invoice import BilledLine
+from accordant.canonical.invoice import BilledLine, OpenInvoice, Reminder
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
 from accordant.canonical.subscription import RunningPeriod, Subscription, SubscriptionChange
 from accordant.connector.capabilities import ConnectionSettings
@@ -30,6 +30,7 @@ from accordant.systems.stripe.client.calls import KEY_LIFE_S, Calls
 from accordant.systems.stripe.client.credits import Credits
 from accordant.systems.stripe.client.documents import Documents
 from accordant.systems.stripe.client.readback import ReadBack
+from accordant.systems.stripe.client.receivables import Receivables
 from accordant.systems.stripe.client.subscriptions import Subscriptions
 
 SEARCH_WORST_LAG_S = 7_200
@@ -47,8 +48,9 @@ class StripeBilling:
         if "@" not in self._email:
             message = "Stripe sends invoices only to customers with an e-mail address; set the option `invoice_email`"
             raise Misconfigured(f"connection {self._name}: {message}, such as ar+{{customer_id}}@example.com")
-        self._read_back = ReadBack(http)
         self._calls = Calls(http)
+        self._receivables = Receivables(settings.name, http, calls=self._calls)
+        self._read_back = ReadBack(http, self._receivables)
         self._subscriptions = Subscriptions(settings.name, http, calls=self._calls, days_until_due=days_until_due)
         self._credits = Credits(settings.name, self._calls)
         self._documents = Documents(self._calls)
@@ -123,6 +125,21 @@ class StripeBilling:
         rows = {str(row["id"]): msgspec.convert(row, type=mapping.Line) async for row, _ in listing}
         lines = list(rows.values())
         return mapping.billed_lines(lines, lines[0].currency, of=invoice_source_id) if lines else ()
+
+    async def open_invoices(self, account: Receipt, *, currency: str) -> tuple[OpenInvoice, ...]:
+        return await self._receivables.open_invoices(account, currency=currency)
+
+    async def subscriptions_of(self, account: Receipt) -> tuple[Receipt, ...]:
+        return await self._receivables.subscriptions_of(account)
+
+    def send_reminder(self, reminder: Reminder) -> Operation:
+        return self._receivables.send_reminder(reminder)
+
+    def pause_collection(self, subscription: Receipt) -> Operation:
+        return self._receivables.pause(subscription)
+
+    def resume_collection(self, subscription: Receipt) -> Operation:
+        return self._receivables.resume(subscription)
 
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         """What Stripe holds now, by native id; see `readback`."""

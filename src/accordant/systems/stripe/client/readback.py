@@ -16,6 +16,7 @@ from accordant.kernel.errors import Refused
 from accordant.kernel.priority import Priority
 from accordant.systems.stripe import mapping
 from accordant.systems.stripe.client.entries import ENTRIES, Entry, credit_facts
+from accordant.systems.stripe.client.receivables import Receivables, collection_facts
 
 PAGE = 100
 WORTH_IT = 2
@@ -38,21 +39,25 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
 _PLACES = {
     _CUSTOMER: _Place(path="/v1/customers", facts=mapping.customer_facts, expand=""),
     "subscription": _Place(path="/v1/subscriptions", facts=mapping.subscription_facts, query=(("status", "all"),)),
+    "collection": _Place(path="/v1/subscriptions", facts=collection_facts, query=(("status", "all"),)),
 }
 
 
 class ReadBack:
     """Facts of many records of one kind."""
 
-    def __init__(self, http: VendorHttp) -> None:
+    def __init__(self, http: VendorHttp, receivables: Receivables) -> None:
         self._http = http
+        self._receivables = receivables
 
     async def facts(self, kind: str, native_ids: Sequence[str]) -> dict[str, Facts]:
         """By native id; what Stripe does not hold, or has deleted, is absent."""
         if kind in ENTRIES:
             return await self._entries(ENTRIES[kind], native_ids)
+        if kind == "reminder":
+            return await self._receivables.reminders(native_ids)
         if kind not in _PLACES:
-            known = ", ".join(sorted({*_PLACES, *ENTRIES}))
+            known = ", ".join(sorted({*_PLACES, *ENTRIES, "reminder"}))
             raise Refused(f"billing cannot read back {kind}; expected one of {known}")
         return await self._facts(_PLACES[kind], native_ids)
 

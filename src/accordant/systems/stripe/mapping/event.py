@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from accordant.backbone.message import Ignored, Message, Told
-from accordant.systems.stripe.mapping import credit_notes, invoice_events
+from accordant.systems.stripe.mapping import credit_notes, invoice_events, payment_events
 from accordant.systems.stripe.mapping.envelope import Event, Members, read
 
 TOLD_BY: Mapping[str, Callable[[Event, Members], list[Told] | Ignored]] = {
     **invoice_events.TOLD,
     **credit_notes.TOLD,
+    **payment_events.TOLD,
 }
 """What says the facts of an event, by the event's type; it is asked before any other rule."""
 ECHOES = frozenset(

@@ -61,8 +61,8 @@ class Books:
         self.prices = self._shelf("price", "prices")
         self.events = self._shelf("event", "events", searchable=False)
         self.endpoints = self._shelf("webhook endpoint", "webhook_endpoints", searchable=False)
-        self.item_owner: dict[str, str] = {}
-        """Subscription id by subscription item id."""
+        self.sent: dict[str, int] = {}  # times an invoice was sent again
+        self.item_owner: dict[str, str] = {}  # subscription id by subscription item id
         self.secrets: dict[str, str] = {}
         """Signing secret by webhook endpoint id; shown once, when the endpoint is made."""
         self.sender = kit.webhooks(RETRIES, sign)
@@ -84,9 +84,8 @@ class Books:
 
     def tell(self, call: Call | None, told: Iterable[Told]) -> None:
         """Keep the events and send them to every endpoint that wants them; without a call, Stripe did it by itself."""
-        request: Record = {"id": None, "idempotency_key": None}
-        if call is not None:
-            request = {"id": call.request.get(REQUEST_ID), "idempotency_key": call.headers.get("Idempotency-Key")}
+        key = call.headers.get("Idempotency-Key") if call else None
+        request = {"id": call.request.get(REQUEST_ID) if call else None, "idempotency_key": key}
         for one in told:
             data: Record = {"object": in_event(one.record)}
             if one.previous is not None:
@@ -287,6 +286,7 @@ def _subscription_line(record: Record, names: dict[str, str]) -> Record:
         "currency": money.currency,
         "quantity": sum(item["quantity"] for item in items),
         "status": record["status"],
+        "collection": "paused" if record["pause_collection"] else "running",
         **{field: metadata.get(field) for field in ("opportunity_id", "starts_on", "ends_on")},
         "quantity_sold": metadata.get("quantity"),
     }

@@ -1,4 +1,4 @@
-"""What a clerk does by hand in billing: take a payment, void an invoice, enter a customer. For plays and tests."""
+"""What a clerk does by hand in billing: bill a customer, take a payment, void an invoice. For plays and tests."""
 
 from typing import Any
 
@@ -6,10 +6,18 @@ import aiohttp
 
 from accordant.systems.stripe.sandbox import SECRET_KEY
 
+Invoice = tuple[str, str]
+"""Id and number."""
+
 
 async def pay_invoice(url: str, invoice: str) -> None:
     """A card pays it wholly."""
     await _post(url, f"/v1/invoices/{invoice}/pay", form={"payment_method": "pm_card_visa"})
+
+
+async def pay(url: str, invoice: str) -> None:
+    """The money came by another way."""
+    await _post(url, f"/v1/invoices/{invoice}/pay", form={"paid_out_of_band": "true"})
 
 
 async def void_invoice(url: str, invoice: str) -> None:
@@ -19,6 +27,18 @@ async def void_invoice(url: str, invoice: str) -> None:
 async def enter_customer(url: str, name: str) -> str:
     """A customer that no deal opened; gives billing's id."""
     return str((await _post(url, "/v1/customers", form={"name": name, "email": "ar@nobody.example"}))["id"])
+
+
+async def bill(url: str, *, customer: str, cents: int, due_s: int | None) -> Invoice:
+    """A one-off invoice in US dollars, sent with a due date, or charged to a card where there is none."""
+    terms: dict[str, str] = {"collection_method": "charge_automatically"}
+    if due_s is not None:
+        terms = {"collection_method": "send_invoice", "due_date": str(due_s)}
+    draft = await _post(url, "/v1/invoices", form={"customer": customer, "currency": "usd", **terms})
+    line = {"lines[0][amount]": str(cents), "lines[0][description]": "Set-up"}
+    await _post(url, f"/v1/invoices/{draft['id']}/add_lines", form=line)
+    final = await _post(url, f"/v1/invoices/{draft['id']}/finalize", form={})
+    return str(final["id"]), str(final["number"])
 
 
 async def _post(url: str, path: str, *, form: dict[str, str]) -> Any:

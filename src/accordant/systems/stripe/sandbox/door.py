@@ -32,6 +32,7 @@ from accordant.systems.stripe.sandbox.catalog import Catalog, endpoint_shape
 from accordant.systems.stripe.sandbox.credit_notes import CreditNotes
 from accordant.systems.stripe.sandbox.credits import Credits
 from accordant.systems.stripe.sandbox.drafts import Drafts
+from accordant.systems.stripe.sandbox.dunning import Dunning, happen, sent_lines
 from accordant.systems.stripe.sandbox.invoices import Invoices
 from accordant.systems.stripe.sandbox.one_off import advance, load_invoice
 from accordant.systems.stripe.sandbox.prorations import Previews
@@ -63,7 +64,7 @@ class StripeSandbox(Sandbox):
     def routes(self) -> Iterable[Route]:
         catalog, subscriptions = Catalog(self.books), Subscriptions(self.books)
         entries, invoices = Credits(self.books), Invoices(self.books)
-        drafts, notes = Drafts(self.books), CreditNotes(self.books)
+        drafts, notes, dunning = Drafts(self.books), CreditNotes(self.books), Dunning(self.books)
         previews = Previews(self.books, subscriptions.changed)
         writes: tuple[tuple[str, str, str, Handler], ...] = (
             ("POST", "/v1/customers", "customer.create", catalog.create_customer),
@@ -77,6 +78,7 @@ class StripeSandbox(Sandbox):
             ("POST", "/v1/invoices/{id}/finalize", "invoice.finalize", invoices.finalize),
             ("POST", "/v1/invoices/{id}/mark_uncollectible", "invoice.mark_uncollectible", invoices.mark_uncollectible),
             ("POST", "/v1/invoices/{id}/pay", "invoice.pay", invoices.pay),
+            ("POST", "/v1/invoices/{id}/send", "invoice.send", dunning.send),
             ("POST", "/v1/invoices/{id}/void", "invoice.void", invoices.void),
             ("POST", "/v1/products", "product.create", catalog.create_product),
             ("POST", "/v1/products/{id}", "product.update", catalog.update_product),
@@ -144,12 +146,13 @@ class StripeSandbox(Sandbox):
             self._memo.save(key, _saved(call, reply), *_identity(call))
 
     def dump(self) -> Mapping[str, list[Record]]:
-        return canonical_dump(self.books)
+        return {**canonical_dump(self.books), "reminder": sent_lines(self.books)}
 
     def load(self, data: Mapping[str, Any]) -> int:
         """`{"products": [{"id", "name"}], "webhook_endpoints": [{"url", "secret", "enabled_events"?}], "invoices": …}`.
 
-        Invoices are those of `load_invoice`; their customers are there already. `advance` names drafts to finalize.
+        Invoices are those of `load_invoice`; their customers are there already. `advance` names drafts to finalize,
+        `happenings` are those of `happen`.
         """
         for given in data.get("products", ()):
             shape = product_shape(str(given["id"]), created=self.books.now_s(), name=str(given["name"]))
@@ -161,7 +164,9 @@ class StripeSandbox(Sandbox):
         for given in data.get("invoices", ()):
             load_invoice(self.books, given)
         advance(self.books, data.get("advance", ()))
-        return sum(len(data.get(kind, ())) for kind in ("products", "webhook_endpoints", "invoices"))
+        for given in data.get("happenings", ()):
+            happen(self.books, given)
+        return sum(len(data.get(kind, ())) for kind in ("products", "webhook_endpoints", "invoices", "happenings"))
 
     def _reading(self, handler: Handler) -> Callable[[Call], Any]:
         async def answer(call: Call) -> Reply | Write:

@@ -10,6 +10,7 @@ import msgspec
 from accordant.connector.sandbox import Call, Change, Record, Refused, Reply, Write
 from accordant.systems.stripe.sandbox.books import Books, Told, invoice_change, subscription_change
 from accordant.systems.stripe.sandbox.catalog import price_amounts
+from accordant.systems.stripe.sandbox.dunning import paused
 from accordant.systems.stripe.sandbox.invoices import NO_PAYMENT, invoice_shape
 from accordant.systems.stripe.sandbox.prorations import BEHAVIOURS, period_line, proration_lines, update_invoice
 from accordant.systems.stripe.sandbox.shapes import (
@@ -38,6 +39,7 @@ ITEMS_MAX = 20
 _TERMS = frozenset(
     {"items", "collection_method", "days_until_due", "metadata", "proration_behavior", "cancel_at_period_end"}
     | {"description", "expand", "off_session", "payment_behavior", "billing_cycle_anchor", "proration_date"}
+    | {"pause_collection"}
 )
 _CREATE = _TERMS | {"customer", "currency", "backdate_start_date", "billing_mode"}
 _ITEM = frozenset({"id", "price", "price_data", "quantity", "metadata", "deleted", "clear_usage", "tax_rates"})
@@ -170,7 +172,10 @@ class Subscriptions:
             record = {**record, "latest_invoice": invoice["id"]}
         previous = {name: value for name, value in before.items() if record[name] != value}
         told = [Told(type="customer.subscription.updated", record=record, previous=previous)]
-        changes: tuple[Change, ...] = (subscription_change("update", record),)
+        change = subscription_change("update", record)
+        if "pause_collection" in params:
+            change = msgspec.structs.replace(change, kind="collection")
+        changes: tuple[Change, ...] = (change,)
         if invoice is not None:
             told.append(Told(type="invoice.created", record=invoice))
             changes = (*changes, invoice_change("create", invoice))
@@ -285,6 +290,8 @@ def _terms(params: Params, before: Record) -> Record:
     if "cancel_at_period_end" in params:
         flag: Any = one_of(params["cancel_at_period_end"], ("true", "false"), param="cancel_at_period_end")
         fields["cancel_at_period_end"] = flag == "true"
+    if "pause_collection" in params:
+        fields["pause_collection"] = paused(params["pause_collection"])
     if "metadata" in params:
         fields["metadata"] = metadata_after(before["metadata"], params["metadata"])
     return fields
