@@ -10,7 +10,7 @@ from accordant.kernel.database.connection import Database, metadata
 from accordant.kernel.errors import Misconfigured
 from accordant.kernel.failpoints import around
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision this release knows, oldest first; the last is the one it needs."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSIONS = "alembic_version"

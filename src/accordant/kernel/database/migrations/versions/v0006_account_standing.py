@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:
@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("overdue_minor", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("settled", sa.Text(), nullable=False, comment="yes, or no while systems are being brought in line"),
+        sa.Column("settled", sa.Text(), nullable=False),
         sa.Column("as_of_ms", sa.BigInteger(), nullable=False),
         sa.Column("transaction_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "customer_id"),
