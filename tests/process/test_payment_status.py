@@ -135,7 +135,7 @@ async def test_what_is_so_now_counts_whatever_comes_late(sqlite_template: Path, 
 
         await paid(bench, failed.invoice.source_id)
         received = PaymentReceived(invoice=failed.invoice, amount=Money(5_000, "USD"), paid_on=date(2026, 3, 21))
-        assert (await bench.play(received, "101")).state == "completed"
+        assert (await bench.play(received, "101", flow="payment_status")).state == "completed"
         assert shown(bench) == ("active", "AUTO", "running", "current")
 
         again = PaymentFailed(invoice=failed.invoice, attempt=2, failed_on=date(2026, 3, 20))

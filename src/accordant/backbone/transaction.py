@@ -72,8 +72,7 @@ class Transaction:
 
     def is_confirmed(self, name: str) -> bool:
         """Whether this effect was confirmed by an earlier drive; what only prepares it need not be asked again."""
-        effect = self._effects.get(name)
-        return effect is not None and effect.state == entries.CONFIRMED
+        return name in self._effects and self._effects[name].state == entries.CONFIRMED
 
     def now_ms(self) -> int:
         """This instant; what is decided by it is remembered under a name."""
@@ -99,10 +98,7 @@ class Transaction:
         return result
 
     async def recall(self, name: str, ask: Callable[[Database], Awaitable[T]], *, result_type: type[T]) -> T:
-        """Read something of ours, once: later drives see what the first one saw.
-
-        `ask` calls `find`, which is read together with what other transactions look for, or `read`.
-        """
+        """Read something, once: later drives see what the first one saw. `ask` calls `find`, read together, or `read`."""
         memo = self._recall(name, "")
         if memo is not None:
             return msgspec.json.decode(memo.result.encode(), type=result_type)
