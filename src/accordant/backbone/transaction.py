@@ -98,7 +98,7 @@ class Transaction:
         return result
 
     async def recall(self, name: str, ask: Callable[[Database], Awaitable[T]], *, result_type: type[T]) -> T:
-        """Read something, once: later drives see what the first one saw. `ask` calls `find`, read together, or `read`."""
+        """Read something, once: later drives see what the first one saw. `ask` calls `find` (in groups) or `read`."""
         memo = self._recall(name, "")
         if memo is not None:
             return msgspec.json.decode(memo.result.encode(), type=result_type)
