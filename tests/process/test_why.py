@@ -59,5 +59,5 @@ async def test_what_was_decided_before_is_among_what_a_rule_is_given(sqlite_temp
     given = {name: [kept.kept_in for kept in one.inputs] for name, one in found.items()}
     assert given["terms"] == ["event: amendment"]
     assert given["change"] == ["latest subscription", "event: amendment", "terms"]
-    assert given["contract"] == ["latest contract", "change", "terms"]
-    assert given["entitlement"] == ["contract"]
+    assert given["contract"] == ["latest contract: contract", "change", "terms"]
+    assert given["entitlement"] == ["contract", "latest contract: support"]

@@ -91,6 +91,9 @@ def _kept(story: Story) -> Iterator[Given]:
     for memo in story.decisions:
         if memo.result != "null":
             yield Given(kept_in=memo.name, text=memo.result)
+        if memo.kind == "recall" and memo.result.startswith("{"):  # several things that were read in one go
+            for name, value in msgspec.json.decode(memo.result, type=dict[str, msgspec.Raw]).items():
+                yield Given(kept_in=f"{memo.name}: {name}", text=bytes(value).decode())
     for effect in story.effects:
         if effect.command:
             yield Given(kept_in=f"effect: {effect.name}", text=effect.command)
