@@ -35,15 +35,18 @@ READ_EXPORT: Mapping[str, Callable[[Path], dict[str, list[dict[str, Any]]]]] = {
 """A company's export of its CRM as records that a sandbox loads."""
 ASK_FOR_CREDIT: Mapping[str, Callable[..., Awaitable[str]]] = {"zendesk": zendesk_agent.ask_for_credit}
 ASK_AGAIN: Mapping[str, Callable[..., Awaitable[None]]] = {"zendesk": zendesk_agent.ask_again}
+DISPUTE_INVOICE: Mapping[str, Callable[..., Awaitable[str]]] = {"zendesk": zendesk_agent.dispute_invoice}
+RULE_DISPUTE: Mapping[str, Callable[..., Awaitable[None]]] = {"zendesk": zendesk_agent.rule_dispute}
 """What an agent of support does by hand on a case."""
 PAY_INVOICE: Mapping[str, Callable[..., Awaitable[None]]] = {"stripe": stripe_clerk.pay_invoice}
 VOID_INVOICE: Mapping[str, Callable[..., Awaitable[None]]] = {"stripe": stripe_clerk.void_invoice}
 ENTER_CUSTOMER: Mapping[str, Callable[..., Awaitable[str]]] = {"stripe": stripe_clerk.enter_customer}
-"""What a clerk does by hand in billing."""
 CUSTOMERS: Mapping[str, Callable[..., dict[str, list[dict[str, Any]]]]] = {"salesforce": customer_accounts}
 """Customers without a deal as records that a sandbox loads."""
 SHOP: Mapping[str, Callable[..., Shop]] = {"stripe": Shop}
 """What a company's own shop does in billing."""
 BILL: Mapping[str, Callable[..., Awaitable[tuple[str, str]]]] = {"stripe": stripe_clerk.bill}
 PAY: Mapping[str, Callable[..., Awaitable[None]]] = {"stripe": stripe_clerk.pay}
-"""What somebody does by hand in billing."""
+REFUND_BY_HAND: Mapping[str, Callable[..., Awaitable[str]]] = {"stripe": stripe_clerk.refund_by_hand}
+PAY_BY_CARD: Mapping[str, Callable[..., Awaitable[None]]] = {"stripe": stripe_clerk.pay_by_card}
+"""What somebody does by hand in billing, or a customer on the invoice's page."""

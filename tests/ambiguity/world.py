@@ -16,12 +16,15 @@ from accordant.canonical.account import AccountStanding
 from accordant.canonical.case import CaseOutcome
 from accordant.canonical.credit import CreditMemo, ServiceCredit
 from accordant.canonical.customer import Address, Customer
+from accordant.canonical.dispute import Dispute, DisputeStanding, InvoiceCredit
 from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.invoice import CreditNote, Invoice, Reminder, RevenueLine
 from accordant.canonical.operation import Attempt, Operation, Receipt
 from accordant.canonical.opportunity import DealStanding
 from accordant.canonical.order import Order, OrderLine
 from accordant.canonical.payment import Payment
+from accordant.canonical.refund import Refund, RefundEntry
+from accordant.canonical.settlement import Settlement
 from accordant.canonical.subscription import Subscription, SubscriptionChange
 from accordant.connector.http import HttpDeps, VendorHttp, open_session
 from accordant.governance.connections import load_connections
@@ -89,6 +92,15 @@ ENTITLED = Entitlement(
 STANDING = DealStanding(
     opportunity_id="7", source_id=str(deal("7")["Id"]), status="in step", transaction_id="tx-0000000000000001"
 )
+ACCOUNT_STANDING = AccountStanding(
+    customer_id="customer-1",
+    status="disputed",
+    balance=Money(25_050, "USD"),
+    overdue=Money(0, "USD"),
+    as_of=date(2026, 3, 20),
+    reason="invoice INV-1 is disputed",
+    transaction_id="tx-0000000000000001",
+)
 OUTCOME = CaseOutcome(
     case_id="1",
     source_id="1",
@@ -108,6 +120,15 @@ ACCOUNT_STANDING = AccountStanding(
     transaction_id="tx-0000000000000001",
 )
 
+DISPUTED = DisputeStanding(
+    case_id="1",
+    source_id="1",
+    dispute_id="dispute-1",
+    status="credited",
+    credited=Money(12_000, "USD"),
+    reason="agreed by finance",
+    transaction_id="tx-0000000000000001",
+)
 CREDIT = ServiceCredit(
     credit_id="credit-1",
     customer_id="customer-1",
@@ -343,6 +364,86 @@ async def _post_payment(world: World, to: Any) -> Operation:
     return to.erp.post_payment(payment, invoice=posted)
 
 
+async def _post_refund(world: World, to: Any) -> Operation:
+    memo = await world.done(await _post_credit_memo(world, to))
+    entry = RefundEntry(
+        refund_id="refund-1",
+        credit_id="credit-1",
+        customer_id="customer-1",
+        legal_entity="US01",
+        erp_entity=world.us,
+        case_id="4711",
+        invoice_number="INV-1",
+        amount=Money(25_050, "USD"),
+        posted_on=date(2026, 3, 20),
+    )
+    return to.erp.post_refund(entry, memo=memo)
+
+
+async def _invoiced(world: World, to: Any, **more: Any) -> Settlement:
+    account = await world.done(to.billing.open_customer(CUSTOMER))
+    invoice = {"customer_id": "customer-1", "number": "INV-1", "total": 25_050, "currency": "usd", **more}
+    world.vendor_of("billing").load({"invoices": [invoice]})
+    found = await to.billing.settlement("INV-1", account=account)
+    assert found is not None
+    return found
+
+
+async def _refund_payment(world: World, to: Any) -> Operation:
+    found = await _invoiced(world, to, status="paid", paid_on="2026-03-18")
+    refund = Refund(
+        refund_id="refund-1",
+        customer_id="customer-1",
+        case_id="4711",
+        invoice_number="INV-1",
+        payment_source_id=found.payments[0].source_id,
+        amount=Money(12_500, "USD"),
+        reason="outage",
+        refunded_on=date(2026, 3, 20),
+    )
+    return to.billing.refund_payment(refund)
+
+
+async def _dispute(world: World, to: Any) -> Dispute:
+    found = await _invoiced(world, to)
+    return Dispute(
+        dispute_id="dispute-1",
+        customer_id="customer-1",
+        case_id="4711",
+        invoice_number="INV-1",
+        invoice_source_id=found.source_id,
+        disputed=found.remaining,
+        status="open",
+        opened_at_ms=1,
+    )
+
+
+async def _stop_collecting(world: World, to: Any) -> Operation:
+    return to.billing.stop_collecting(await _dispute(world, to))
+
+
+async def _collect_again(world: World, to: Any) -> Operation:
+    dispute = await _dispute(world, to)
+    await world.done(to.billing.stop_collecting(dispute))
+    return to.billing.collect_again(msgspec.structs.replace(dispute, status="confirmed"), owes=True)
+
+
+async def _credit_invoice(world: World, to: Any) -> Operation:
+    dispute = await _dispute(world, to)
+    credit = InvoiceCredit(
+        credit_id="credit-1",
+        dispute_id=dispute.dispute_id,
+        customer_id="customer-1",
+        case_id="4711",
+        invoice_number="INV-1",
+        invoice_source_id=dispute.invoice_source_id,
+        amount=Money(12_500, "USD"),
+        off_owed=Money(12_500, "USD"),
+        granted_on=date(2026, 3, 20),
+    )
+    return to.billing.credit_invoice(credit)
+
+
 async def _support_customer(world: World, to: Any) -> Operation:
     return to.support.open_customer(CUSTOMER)
 
@@ -407,6 +508,11 @@ async def _release_hold(world: World, to: Any) -> Operation:
     return to.erp.release_hold("customer-1")
 
 
+async def _show_dispute(world: World, to: Any) -> Operation:
+    await world.done(to.support.show_dispute(msgspec.structs.replace(DISPUTED, status="open", credited=None)))
+    return to.support.show_dispute(DISPUTED)
+
+
 EXAMPLES: dict[str, Example] = {
     "crm.tell_account": _tell_crm_account,
     "billing.send_reminder": _send_reminder,
@@ -422,6 +528,10 @@ EXAMPLES: dict[str, Example] = {
     "billing.end_subscription": _end_subscription,
     "billing.grant_credit": _grant_credit,
     "billing.counter_credit": _counter_credit,
+    "billing.refund_payment": _refund_payment,
+    "billing.stop_collecting": _stop_collecting,
+    "billing.collect_again": _collect_again,
+    "billing.credit_invoice": _credit_invoice,
     "erp.open_customer": _book_customer,
     "erp.place_order": _place_order,
     "erp.amend_order": _amend_order,
@@ -430,8 +540,10 @@ EXAMPLES: dict[str, Example] = {
     "erp.post_credit_note": _post_credit_note,
     "erp.post_invoice": _post_invoice,
     "erp.post_payment": _post_payment,
+    "erp.post_refund": _post_refund,
     "support.open_customer": _support_customer,
     "support.set_entitlement": _entitle,
     "support.answer_case": _answer_case,
     "support.tell_account": _tell_support_account,
+    "support.show_dispute": _show_dispute,
 }

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,12 +13,17 @@ import pytest
 import stripe
 
 from accordant.canonical.operation import Attempt
+from accordant.canonical.settlement import Paid, Settlement
 from accordant.connector.sandbox import SandboxOptions, serve
+from accordant.kernel.money import Money
 from accordant.systems.stripe.client.entries import COUNTER, GRANT, credit_form
 from accordant.systems.stripe.mapping import customer_form, terms_form
+from accordant.systems.stripe.mapping.disputes import dispute_form
+from accordant.systems.stripe.mapping.refunds import refund_form
 from accordant.systems.stripe.sandbox.door import StripeSandbox
 from accordant.systems.stripe.sandbox.wire import unfold
 from tests.systems.stripe.account import CUSTOMER, Running, a_credit, a_customer, a_subscription, connected, terms
+from tests.systems.stripe.test_refunds import a_dispute, a_refund
 
 CONTRACTS = os.environ.get("ACCORDANT_CONTRACTS")
 pytestmark = pytest.mark.skipif(CONTRACTS is None, reason="ACCORDANT_CONTRACTS names no folder of vendor contracts")
@@ -32,6 +38,7 @@ NOT_KEPT = {
         *("shipping_details", "statement_descriptor", "subscription", "subtotal_excluding_tax"),
         *("total_excluding_tax", "total_pretax_credit_amounts", "webhooks_delivered_at"),
     },
+    "charge": {"refunds"},
     "subscription": {"billing_schedules", "customer_account", "managed_payments"},
     "subscription_item": {"plan"},
 }
@@ -42,9 +49,23 @@ OUTSIDE_THE_SUBSET = {
     f"{ENTRIES}/{{}}": {"get"},
     "/v1/invoices/{}/add_lines": {"post"},
     "/v1/invoices/create_preview": {"post"},
+    "/v1/invoice_payments": {"get"},
 }
 """Paths that the kept part of the old contract leaves out: https://docs.stripe.com/api/customer_balance_transactions,
-https://docs.stripe.com/api/invoices/add_lines, https://docs.stripe.com/api/invoices/create_preview."""
+https://docs.stripe.com/api/invoices/add_lines, https://docs.stripe.com/api/invoices/create_preview, and
+https://docs.stripe.com/api/invoice-payment, which came in 2025."""
+
+_PAID = Paid(source_id="pi_1", amount=Money(700, "USD"), refunded=Money(0, "USD"), paid_on=date(2026, 11, 20))
+_SETTLED = Settlement(
+    number="INV-1",
+    source_id="in_1",
+    status="paid",
+    total=_PAID.amount,
+    remaining=_PAID.refunded,
+    is_collected=False,
+    payments=(_PAID,),
+)
+A_REFUND, A_DISPUTE = a_refund(_SETTLED, 700), a_dispute(_SETTLED)
 
 
 def _contract(name: str) -> Any:
@@ -69,6 +90,9 @@ async def _examples(running: Running, version: str | None) -> dict[str, Any]:
         customer = client.v1.customers.create(CUSTOMER)
         started = client.v1.subscriptions.create(terms(customer.id))
         entry = {"amount": -500, "currency": "usd", "metadata": {"credit_id": "credit-1"}}
+        bill = {"customer_id": "customer-1", "total": 700, "currency": "usd", "status": "paid", "paid_on": "2026-11-20"}
+        running.sandbox.load({"invoices": [bill]})
+        charge = client.v1.charges.list().data[0]
         hook = client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["charge.failed"]})
         billed = client.v1.invoices.finalize_invoice(started.latest_invoice)
         return {
@@ -80,6 +104,9 @@ async def _examples(running: Running, version: str | None) -> dict[str, Any]:
             "invoice": client.v1.invoices.retrieve(started.latest_invoice),
             "customer_balance_transaction": client.v1.customers.balance_transactions.create(customer.id, entry),
             "credit_note": client.v1.credit_notes.create({"invoice": billed.id, "amount": 700}),
+            "charge": charge,
+            "invoice_payment": client.v1.invoice_payments.list().data[0],
+            "refund": client.v1.refunds.create({"charge": charge.id, "amount": 100}),
             "event": client.v1.events.list().data[0],
             "webhook_endpoint": client.v1.webhook_endpoints.retrieve(hook.id),
         }
@@ -131,6 +158,8 @@ async def test_the_client_sends_only_parameters_that_exist(tmp_path: Path) -> No
     one = "/v1/subscriptions/{subscription_exposed_id}"
     _known(parameters(one), unfold(amend), "subscription")
     _known(parameters(one, "delete"), unfold([("invoice_now", "false"), ("prorate", "false")]), "subscription")
+    _known(parameters("/v1/refunds"), unfold(refund_form(A_REFUND)), "refund")
+    _known(parameters("/v1/invoices/{invoice}"), unfold(dispute_form(A_DISPUTE, collects=False)), "invoice")
     async with _running(tmp_path) as running, connected(running) as billing:
         account = (await billing.open_customer(a_customer()).send(Attempt(key="c"))).receipt
         await billing.start_subscription(a_subscription(), account=account).send(Attempt(key="s"))

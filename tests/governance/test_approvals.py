@@ -135,8 +135,8 @@ def test_one_person_under_several_names(left: str, right: str, on: date, same: b
 def test_the_demo_estate_has_them(tmp_path: Path) -> None:
     assert install(tmp_path)
     kinds = load_estate(tmp_path).approvals.kinds
-    assert set(kinds) == {"service_credit", "service_credit_in_arrears"}
-    assert kinds["service_credit_in_arrears"].automatic_up_to == {}
+    assert set(kinds) == {"refund", "service_credit", "service_credit_in_arrears"}
+    assert kinds["service_credit_in_arrears"].automatic_up_to == kinds["refund"].automatic_up_to == {}
 
 
 def test_an_estate_without_the_file_lets_nobody_approve(tmp_path: Path) -> None:

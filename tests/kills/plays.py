@@ -14,7 +14,7 @@ from accordant.operations.replay import ReplayParts, Replays, Selection
 from tests.experience.company import deal
 from tests.kills.company import Company
 from tests.kills.deals import LOST, MISSPELT, WON
-from tests.kills.flows import invoices, payment_status, service_credit
+from tests.kills.flows import invoice_dispute, invoices, payment_status, refund, service_credit
 from tests.kills.outside import deliver
 from tests.kills.scene import Scene
 from tests.kills.shipped import Shipped, Stage
@@ -202,6 +202,8 @@ FLOWS = (
     *invoices.SCENES,
     *service_credit.SCENES,
     *payment_status.SCENES,
+    *refund.SCENES,
+    *invoice_dispute.SCENES,
 )  # fmt: skip
 """The scenes of each flow that has a file of its own in `flows`."""
 SCENES: dict[str, Scene] = {one.name: one for one in (*SHIPPED, *FLOWS, *SMALL)}

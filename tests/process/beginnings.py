@@ -8,15 +8,18 @@ from typing import Any
 import aiohttp
 from sqlalchemy import select
 
+from accordant.backbone.message import Told
 from accordant.canonical.account import CreditHold, CreditHoldPlaced
 from accordant.canonical.case import CreditRequest, CreditRequested
 from accordant.canonical.contract import ContractAmended, ContractAmendment
 from accordant.canonical.credit_note import BalanceCredited, BilledCreditNote, CreditNoteIssued, CreditNoteVoided
 from accordant.canonical.customer import CustomerIntroduced, SourceAccount
+from accordant.canonical.dispute import DisputeClaim, DisputeRuled, DisputeRuling, InvoiceDisputed
 from accordant.canonical.envelope import Fact
 from accordant.canonical.invoice import BilledInvoice, BilledLine, InvoiceFinalized, InvoiceOverdue, InvoiceVoided
 from accordant.canonical.opportunity import Opportunity, OpportunityCorrected, OpportunityWon
 from accordant.canonical.payment import PaymentFailed, PaymentReceived
+from accordant.canonical.refund import PaymentRefunded, RefundRequest, RefundRequested
 from accordant.kernel.money import Money
 from accordant.masterdata.crosswalk import crosswalk_table
 from accordant.systems.stripe.sandbox import SECRET_KEY
@@ -90,10 +93,73 @@ async def _correction(bench: Bench, number: str) -> Fact:
     return OpportunityCorrected(opportunity=won(number))
 
 
-async def _credit(bench: Bench, number: str) -> Fact:
+async def _case(bench: Bench, number: str) -> str:
+    """A customer has an open case."""
     await _customer(bench, number)
     bench.holds("support", {"tickets": [{"subject": "Down", "comment": {"body": "Since noon"}}]})
-    case = str(max(one["id"] for one in bench.world.vendor_of("support").tickets.store.values()))
+    return str(max(one["id"] for one in bench.world.vendor_of("support").tickets.store.values()))
+
+
+def _invoiced(bench: Bench, number: str, **more: Any) -> str:
+    """The customer that was opened last has an invoice; gives its number."""
+    c = crosswalk_table.c
+    query = select(c.canonical_id).where(c.noun == "customer", c.system == "billing").order_by(c.since_ms.desc())
+    owner = bench.rig.database.read_now(lambda connection: connection.execute(query).scalars().first())
+    invoice = {"customer_id": owner, "number": f"I-{number}", "total": 9_000, "currency": "usd", **more}
+    bench.holds("billing", {"invoices": [invoice]})
+    return f"I-{number}"
+
+
+async def _refund(bench: Bench, number: str) -> Fact:
+    case = await _case(bench, number)
+    request = RefundRequest(
+        case_id=case,
+        source_id=case,
+        customer_source_id=_native(bench, "support"),
+        subject="Down",
+        amount_text="40.00",
+        invoice_number=_invoiced(bench, number, status="paid", paid_on="2026-03-18"),
+        reason="outage",
+        requested_by="7",
+        requested_on=date(2026, 3, 20),
+    )
+    return RefundRequested(request=request)
+
+
+async def _dispute(bench: Bench, number: str) -> Fact:
+    """The ruling overtakes the dispute that it is about, as deliveries do."""
+    case = await _case(bench, number)
+    said: Any = {"case_id": case, "source_id": case, "customer_source_id": _native(bench, "support")}
+    ruling = DisputeRuling(**said, outcome="credited", amount_text="40.00", ruled_by="7", ruled_on=date(2026, 3, 20))
+    told = Told(
+        fact=DisputeRuled(ruling=ruling),
+        source_record=f"zendesk/ticket/{number}/ruling",
+        subject=number,
+        orderingkey=number,
+        happened_at_ms=bench.rig.clock.now_ms() + 60_000,
+        sequence="1",
+        content=number,
+    )
+    await bench.rig.told(told)
+    claim = DisputeClaim(
+        **said,
+        subject="Down",
+        invoice_number=_invoiced(bench, number),
+        claimed_by="7",
+        claimed_on=date(2026, 3, 20),
+    )
+    return InvoiceDisputed(claim=claim)
+
+
+async def _refund_outside(bench: Bench, number: str) -> Fact:
+    amount = Money(500, "USD")
+    return PaymentRefunded(
+        source_id=f"re_{number}", payment_source_id="pi_1", amount=amount, refunded_on=date(2026, 3, 20)
+    )
+
+
+async def _credit(bench: Bench, number: str) -> Fact:
+    case = await _case(bench, number)
     request = CreditRequest(
         case_id=case,
         source_id=case,
@@ -251,6 +317,9 @@ BEGINNINGS: Mapping[str, Beginning] = {
     "customer_onboarding": _onboarding,
     "contract_amendment": _amendment,
     "deal_correction": _correction,
+    "invoice_dispute": _dispute,
+    "refund": _refund,
+    "refund_outside": _refund_outside,
     "service_credit": _credit,
     "customer_opening": _introduced,
     "credit_note": _note,

@@ -15,7 +15,7 @@ from accordant.wiring import FLOWS
 from tests.process.beginnings import BEGINNINGS
 from tests.process.bench import Bench, benched
 
-NOTHING_TO_UNDO = frozenset({"deal_correction"})
+NOTHING_TO_UNDO = frozenset({"deal_correction", "refund_outside"})
 """Flows that write nothing."""
 
 

@@ -14,7 +14,8 @@ from accordant.governance.estate_files import load_estate
 from accordant.kernel.errors import AccordantError
 from accordant.kernel.ids import canonical_json
 from accordant.kernel.money import Money
-from accordant.process.service_credit import credit_of, outcome, was_withdrawn
+from accordant.process.case_party import was_withdrawn
+from accordant.process.service_credit import credit_of, outcome
 
 HERE = Address(country="US")
 CUSTOMER = Customer(

@@ -42,6 +42,8 @@ class CreditMemo(msgspec.Struct, frozen=True, kw_only=True):
     """Native id, in the ERP, of the invoice that it pays; empty where it pays none yet."""
     pays: Money | None = None
     """How much of that invoice; the rest stays the customer's credit."""
+    about: str = ""
+    """What else people should find it by, such as the id of a dispute; empty where the case says it all."""
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):

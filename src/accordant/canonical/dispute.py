@@ -8,8 +8,8 @@ import msgspec
 from accordant.canonical.envelope import Fact
 from accordant.kernel.money import Money
 
-OPEN, CREDITED, CONFIRMED = "open", "credited", "confirmed"
-"""What becomes of a dispute."""
+OPEN, CREDITED, CONFIRMED, GIVEN_UP = "open", "credited", "confirmed", "given up"
+"""What becomes of a dispute; it is given up where its transaction was taken back."""
 
 
 class DisputeClaim(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,10 +81,9 @@ class Dispute(msgspec.Struct, frozen=True, kw_only=True):
     disputed: Money
     """What was still to be paid of the invoice when it was disputed; the whole of it where it was paid."""
     status: str
-    """`open`, `credited` or `confirmed`."""
+    """`open`, `credited`, `confirmed` or `given up`."""
     credited: Money | None = None
     opened_at_ms: int
-    closed_at_ms: int | None = None
 
 
 class InvoiceCredit(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,8 +98,8 @@ class InvoiceCredit(msgspec.Struct, frozen=True, kw_only=True):
     invoice_source_id: str
     amount: Money
     """Positive: what the customer is given."""
-    off_what_is_owed: bool
-    """Whether it lowers what is still to be paid; else it becomes credit for the next invoice."""
+    off_owed: Money
+    """The part that lowers what is still to be paid; the rest becomes credit for the next invoice."""
     granted_on: date
 
 

@@ -117,8 +117,11 @@ class Billing(SystemPort, Protocol):
 
     def resume_collection(self, subscription: Receipt) -> Operation: ...
 
-    async def settlement(self, number: str, *, account: Receipt) -> Settlement | None:
-        """How the customer's invoice of this number stands; None where the customer has none. Raises as reads do."""
+    async def settlement(self, number: str, *, account: Receipt, apart_from: str = "") -> Settlement | None:
+        """How the customer's invoice of this number stands; None where the customer has none. Raises as reads do.
+
+        `apart_from` is the id of a refund or credit of ours that is passed over, as if it were not there yet.
+        """
         ...
 
     def refund_payment(self, refund: Refund) -> Operation:
@@ -129,8 +132,8 @@ class Billing(SystemPort, Protocol):
         """Stop asking for an invoice, and say on it which dispute it is for."""
         ...
 
-    def collect_again(self, dispute: Dispute) -> Operation:
-        """Go on asking for an invoice that was disputed."""
+    def collect_again(self, dispute: Dispute, *, owes: bool) -> Operation:
+        """Say on the invoice how its dispute ended, and go on asking for it where something is still owed."""
         ...
 
     def credit_invoice(self, credit: InvoiceCredit) -> Operation:
@@ -183,10 +186,6 @@ class Erp(SystemPort, Protocol):
 
     def post_refund(self, entry: RefundEntry, *, memo: Receipt) -> Operation:
         """Pay a credit memo out."""
-        ...
-
-    def mark_disputed(self, dispute: Dispute, *, invoice: Receipt) -> Operation:
-        """Say on the posted invoice which dispute it is under, and how that stands."""
         ...
 
 

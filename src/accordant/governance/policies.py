@@ -27,6 +27,10 @@ class FlowPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """`hold`: what was done stands and is shown; `compensate`: it is undone in reverse."""
     sla_s: int = 86_400
     """A transaction older than this is late."""
+    not_after_days: int = 0
+    """Days after the money came within which a refund may be asked for; 0 sets no limit."""
+    answer_within_h: int = 336
+    """How long the flow waits for somebody's word before it asks its owner."""
 
 
 class Policies(msgspec.Struct, frozen=True, kw_only=True):

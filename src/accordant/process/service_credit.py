@@ -16,22 +16,21 @@ from datetime import timedelta
 
 import msgspec
 
-from accordant.backbone import standing
-from accordant.backbone.approvals import Asked, Decision
+from accordant.backbone.approvals import Asked
 from accordant.backbone.flow import Describe, Stop, flow
 from accordant.backbone.transaction import Transaction
 from accordant.canonical.case import CaseOutcome, CreditRequest, CreditRequested
 from accordant.canonical.credit import CreditMemo, Exposure, ServiceCredit
-from accordant.canonical.customer import Customer
 from accordant.canonical.operation import Operation, Receipt
 from accordant.canonical.ports import Billing, Erp, Support
 from accordant.governance.estate import Estate
-from accordant.kernel.errors import Malformed, Terminal
+from accordant.kernel.errors import Malformed
 from accordant.kernel.ids import canonical_id
 from accordant.kernel.money import Money, parse_money
 from accordant.kernel.priority import Priority
 from accordant.masterdata import crosswalk, customers, keeping
 from accordant.masterdata.reference import resolve
+from accordant.process.case_party import by, customer_of, held, newest_request, was_withdrawn
 
 KIND, IN_ARREARS = "service_credit", "service_credit_in_arrears"
 """Kinds of approvals.yaml."""
@@ -68,16 +67,16 @@ async def service_credit(
     known = await customers.latest_record(tx, "customer", canonical=customer_id)
     agreed = await tx.check("credit", credit_of, request, known, tx.row.transaction_id)
     account = await customers.known_receipt(tx, "customer", canonical=customer_id, system="billing")
-    credit, holder = agreed.credit, _held(account, customer_id)
+    credit, holder = agreed.credit, held(account, customer_id)
     exposure = await _exposure(tx, billing, holder, credit=credit)
     asked = _asked(request, agreed, exposure, account=holder)
     reviewed = outcome(request, "in review", transaction_id=tx.row.transaction_id, reason=asked.what)
     decision = await tx.approval("approval", asked, tell=support.answer_case(reviewed))
     if not decision.is_approved:
-        rejected = outcome(request, "rejected", transaction_id=tx.row.transaction_id, reason=_by(decision))
+        rejected = outcome(request, "rejected", transaction_id=tx.row.transaction_id, reason=by(decision))
         await tx.effect("tell support", support.answer_case(rejected))
         return
-    if await tx.check("withdrawn", was_withdrawn, await _newest_request(tx), tx.row.event_id):
+    if await tx.check("withdrawn", was_withdrawn, await newest_request(tx), tx.row.event_id):
         return
     granting = billing.grant_credit(credit, account=holder)
     await tx.effect(
@@ -101,25 +100,6 @@ async def _exposure(tx: Transaction, billing: Billing, account: Receipt, /, cred
     )
 
 
-async def _newest_request(tx: Transaction) -> str:
-    """While it was in review the agent may have asked for something else on the same case."""
-    types = [CreditRequested.type]
-    return await tx.recall(
-        "newest request",
-        lambda ours: ours.read(
-            lambda connection: (
-                standing.newest_event(connection, tx.row.tenant, event_id=tx.row.event_id, types=types) or ""
-            )
-        ),
-        result_type=str,
-    )
-
-
-def was_withdrawn(newest: str, own: str, estate: Estate, /) -> bool:
-    """Whether the case asks for something else meanwhile; the later request answers for it."""
-    return newest not in ("", own)
-
-
 def credit_of(request: CreditRequest, known: str, transaction_id: str, estate: Estate, /) -> Agreed:
     """The credit in our words, in the customer's own currency.
 
@@ -128,9 +108,7 @@ def credit_of(request: CreditRequest, known: str, transaction_id: str, estate: E
         Malformed: an amount that is no positive amount of the customer's currency.
         Unmapped: a reason or legal entity without a row in its reference table.
     """
-    if not known:
-        raise _nobody(request)
-    customer = msgspec.json.decode(known.encode(), type=Customer)
+    customer = customer_of(known, request)
     amount = parse_money(request.amount_text, customer.currency)
     if amount.amount_minor <= 0:
         raise Malformed(
@@ -193,28 +171,3 @@ def _asked(request: CreditRequest, agreed: Agreed, exposure: Exposure, /, accoun
 def _window_days(estate: Estate) -> int:
     kind = estate.approvals.kinds.get(KIND)
     return kind.window_days if kind else 0
-
-
-def _by(decision: Decision) -> str:
-    return f"rejected by {decision.actor}" + (f": {decision.note}" if decision.note else "")
-
-
-def _nobody(request: CreditRequest) -> Terminal:
-    named = f"the organization {request.customer_source_id!r}" if request.customer_source_id else "no organization"
-    return Terminal(
-        f"case {request.case_id} names {named}, which is no customer of ours",
-        code="case.customer_unknown",
-        hint="put the case under the customer's organization, then ask for the credit again",
-        detail={"field": "organization", "value": request.customer_source_id, "record": request.case_id},
-    )
-
-
-def _held(account: Receipt | None, customer_id: str) -> Receipt:
-    if account is None:
-        raise Terminal(
-            f"{customer_id} is our customer but billing does not hold it",
-            code="case.customer_unknown",
-            hint="complete the deal with which it became a customer, then retry",
-            detail={"field": "customer", "value": customer_id},
-        )
-    return account

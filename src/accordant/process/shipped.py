@@ -10,10 +10,13 @@ from accordant.process.credit_note_void import credit_note_void
 from accordant.process.customer_onboarding import customer_onboarding
 from accordant.process.customer_opening import customer_opening
 from accordant.process.deal_correction import deal_correction
+from accordant.process.invoice_dispute import invoice_dispute
 from accordant.process.invoice_posting import invoice_posting
 from accordant.process.invoice_settlement import invoice_settlement
 from accordant.process.invoice_voiding import invoice_voiding
 from accordant.process.payment_status import payment_status
+from accordant.process.refund import refund
+from accordant.process.refund_outside import refund_outside
 from accordant.process.service_credit import service_credit
 
 FLOWS = Flows(
@@ -25,6 +28,9 @@ FLOWS = Flows(
     invoice_posting,
     invoice_voiding,
     invoice_settlement,
+    refund,
+    refund_outside,
+    invoice_dispute,
     credit_note,
     credit_note_void,
     balance_credit,

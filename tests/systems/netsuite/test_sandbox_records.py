@@ -199,4 +199,5 @@ async def test_the_dump_speaks_in_business_ids(account: Account) -> None:
         "credit_memo": [],
         "invoice": [],
         "payment": [],
+        "customer_refund": [],
     }

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from accordant.backbone.message import Ignored, Message
+from accordant.canonical.refund import PaymentRefunded
 from accordant.kernel.errors import Malformed
 from accordant.kernel.money import Money
 from accordant.systems.stripe.mapping import from_stripe, to_stripe, translate, unit_split
@@ -99,3 +100,54 @@ def test_decimals_that_stripe_does_not_take_are_refused(money: Money) -> None:
 )
 def test_units_times_price_is_always_the_total(amount_minor: int, quantity: int, split: tuple[int, int]) -> None:
     assert unit_split(a_subscription(amount_minor=amount_minor, quantity=quantity)) == split
+
+
+REFUND: dict[str, Any] = {
+    "id": "re_1",
+    "object": "refund",
+    "amount": 500,
+    "currency": "usd",
+    "charge": "ch_1",
+    "payment_intent": "pi_1",
+    "created": 1_795_000_000,
+    "metadata": {},
+    "reason": None,
+}
+
+
+def test_a_refund_made_by_hand_is_told_with_its_money_and_ours_is_an_echo() -> None:
+    told = translate(_message(_event("refund.created", **REFUND)))
+    assert isinstance(told, list)
+    (one,) = told
+    assert isinstance(one.fact, PaymentRefunded)
+    assert (one.fact.amount, one.fact.payment_source_id, one.subject) == (Money(500, "USD"), "pi_1", "re_1")
+    ours = {**REFUND, "metadata": {"refund_id": "refund-1"}}
+    assert translate(_message(_event("refund.created", **ours))) == Ignored(reason="echo")
+    older = translate(_message(_event("refund.created", **{**REFUND, "payment_intent": None})))
+    assert isinstance(older, list)
+    assert isinstance(older[0].fact, PaymentRefunded)
+    assert older[0].fact.payment_source_id == "ch_1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "pointer"),
+    [
+        ({"amount": "500"}, "amount"),
+        ({"amount": 0}, "amount"),
+        ({"amount": True}, "amount"),
+        ({"currency": None}, "currency"),
+        ({"created": 10**15}, "created"),
+        ({"id": ""}, "id"),
+        ({"payment_intent": ["pi_1"]}, "payment_intent"),
+        ({"payment_intent": None, "charge": None}, "charge"),
+    ],
+)
+def test_a_refund_that_is_not_as_documented_is_kept_aside(changed: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        translate(_message(_event("refund.created", **{**REFUND, **changed})))
+    assert (refused.value.code, refused.value.detail["pointer"]) == ("stripe.not_an_event", f"/data/object/{pointer}")
+
+
+@pytest.mark.parametrize("kind", ["charge.refunded", "charge.dispute.created", "charge.dispute.closed"])
+def test_what_a_card_network_disputes_is_known_and_not_used(kind: str) -> None:
+    assert translate(_message(_event(kind, id="dp_1"))) == Ignored(reason="not_used")

@@ -109,6 +109,7 @@ async def test_an_answer_sets_four_fields_and_nothing_beside_them(client: Zendes
     values = {titles[row["id"]]: row["value"] for row in after["ticket"].pop("custom_fields")}
     assert values == {
         "Environment": None,
+        **{field["title"]: None for field in AGENTS_FIELDS if "dispute" in field["title"]},
         "Accordant credit request": "120.50 outage",
         "Accordant credit status": "credited",
         "Accordant credit granted": "120.50",

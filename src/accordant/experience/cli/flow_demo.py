@@ -11,9 +11,11 @@ from accordant.experience.cli.grid import Column, print_grid
 from accordant.experience.cli.outcome import BadInput
 from accordant.experience.cli.screen import Screen, cell, listing, money_text, write_json
 from accordant.launch.plays.collections import CollectionsDay
+from accordant.launch.plays.invoice_dispute import DisputeDays
 from accordant.launch.plays.invoice_posting import InvoiceDay
 from accordant.launch.plays.payment_status import PaymentDay
 from accordant.launch.plays.play import Play
+from accordant.launch.plays.refund import RefundDay
 from accordant.launch.plays.service_credit import CreditDay
 from accordant.launch.run import Plan, Run
 from accordant.launch.story import Spectator
@@ -27,6 +29,8 @@ PLAYS: Mapping[str, type[Play]] = {
     InvoiceDay.flow: InvoiceDay,
     PaymentDay.flow: PaymentDay,
     CollectionsDay.flow: CollectionsDay,
+    RefundDay.flow: RefundDay,
+    DisputeDays.flow: DisputeDays,
 }
 IN_THE_STORY = ("customer_onboarding", "contract_amendment", "deal_correction")
 """Flows whose branches the seeded company's year goes through; `accordant demo` plays them."""

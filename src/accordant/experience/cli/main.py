@@ -14,6 +14,7 @@ LazyGroup.verbs = {
     "exception": Verb(f"{_HERE}.exception", "Open exceptions: list, show, retry, release."),
     "approval": Verb(f"{_HERE}.approval", "What waits for somebody's word: list, show, approve, reject."),
     "entitlement": Verb(f"{_HERE}.entitlement", "Whether a customer may ask for support now, and why."),
+    "dispute": Verb(f"{_HERE}.dispute", "Disputed invoices: list, with how long each took."),
     "reference": Verb(f"{_HERE}.reference", "Reference data: list what words mean, set a meaning."),
     "tie-out": Verb(f"{_HERE}.tie_out", "Billing beside the books: totals, and every document that does not tie."),
     "replay": Verb(f"{_HERE}.replay", "Process kept messages or transactions again; shows first what would happen."),

@@ -11,6 +11,8 @@ from accordant.proving.checker.matching import Thing, by_thing, found_out, held_
 Account = tuple[str, str, str, str]
 """Tenant, legal entity, currency and system."""
 Sums = Counter[Account]
+_PAYS_OUT = frozenset({"customer_refund"})
+"""Kinds that pay out what another record of the same system says."""
 
 
 def money(history: History) -> Ruling:
@@ -112,6 +114,11 @@ def _compare(due: Sums, found: Sums, *, what: str) -> Iterator[Finding]:
             yield _money(text, "/".join(part for part in (tenant, entity, currency) if part))
 
 
+def _side(line: Applied) -> str:
+    """What pays another record of its system out moves the same money again, so it is a sum of its own."""
+    return f"{line.system} paying out" if line.kind in _PAYS_OUT else line.system
+
+
 def _between_systems(history: History) -> tuple[int, list[Finding]]:
     """What each completed transaction first put into each system, as it stands there now."""
     lines = lines_of(history)
@@ -121,7 +128,7 @@ def _between_systems(history: History) -> tuple[int, list[Finding]]:
         totals: dict[str, Counter[str]] = {}
         for thing in things:
             for line in _last_of_each(lines[thing]):
-                totals.setdefault(line.system, Counter())[line.currency] += line.amount_minor or 0
+                totals.setdefault(_side(line), Counter())[line.currency] += line.amount_minor or 0
         judged += len(totals) > 1
         if len({tuple(sorted(total.items())) for total in totals.values()}) > 1:
             told = ", ".join(f"{system} {dict(total)}" for system, total in sorted(totals.items()))

@@ -65,6 +65,12 @@ connector = Connector(
             assumed="positive in SuiteQL",
         ),
         Assumption(
+            about="customerRefund",
+            assumed="the bank account and the payment method are the account's defaults, `total` is the sum of the "
+            "lines applied, more than a credit memo still holds is refused; `type` CustRfnd, and either sign of "
+            "foreigntotal, in SuiteQL",
+        ),
+        Assumption(
             about="external ids of transactions",
             assumed="one order and one memo cannot have the same; the refusal's words are the sandbox's",
         ),

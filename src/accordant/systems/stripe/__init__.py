@@ -78,6 +78,38 @@ _CAPABILITIES = (
         key_life_s=KEY_LIFE_S,
     ),
     Capability(
+        verb="refund_payment",
+        kind="refund",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/refunds",
+        source="https://docs.stripe.com/api/refunds/create",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
+        verb="stop_collecting",
+        kind="invoice_dispute",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/invoices/{id}",
+        source="https://docs.stripe.com/api/invoices/update",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
+        verb="collect_again",
+        kind="invoice_dispute",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/invoices/{id}",
+        source="https://docs.stripe.com/api/invoices/update",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
+        verb="credit_invoice",
+        kind="credit_note",
+        effect_class=EffectClass.NATIVE_KEY,
+        request="POST /v1/credit_notes",
+        source="https://docs.stripe.com/api/credit_notes/create",
+        key_life_s=KEY_LIFE_S,
+    ),
+    Capability(
         verb="counter_credit",
         kind="credit_counter",
         effect_class=EffectClass.NATIVE_KEY,
@@ -185,6 +217,15 @@ _ASSUMPTIONS = (
     Assumption(
         about="failed charges and overdue invoices",
         assumed="the sandbox charges nobody and no clock runs in it: both happen when they are loaded",
+    ),
+    Assumption(
+        about="invoices paid out of band",
+        assumed="none of their payments names a payment intent, so that there is nothing here to refund",
+    ),
+    Assumption(
+        about="refunds",
+        assumed="they succeed at once and tell refund.created before charge.refunded; the refusal of more than is left "
+        "is 400 at `amount` without a code, as integrations report it in both ways",
     ),
     Assumption(
         about="lengths of refusal texts",

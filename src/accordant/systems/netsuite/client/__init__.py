@@ -15,11 +15,12 @@ from accordant.canonical.invoice import CreditNote, Invoice
 from accordant.canonical.operation import Facts, Operation, ReadRef, Receipt
 from accordant.canonical.order import Order
 from accordant.canonical.payment import Payment
+from accordant.canonical.refund import RefundEntry
 from accordant.connector.capabilities import ConnectionSettings, Row
 from accordant.connector.http import VendorHttp
 from accordant.kernel.errors import Misconfigured
 from accordant.systems.netsuite import mapping
-from accordant.systems.netsuite.client import credit_memos, customers, holds, invoices, orders
+from accordant.systems.netsuite.client import credit_memos, customers, holds, invoices, orders, refunds
 from accordant.systems.netsuite.client.calls import Calls
 from accordant.systems.netsuite.client.documents import Documents
 from accordant.systems.netsuite.client.readback import ReadBack
@@ -30,6 +31,7 @@ CAPABILITIES = (
     *credit_memos.CAPABILITIES,
     *invoices.CAPABILITIES,
     *holds.CAPABILITIES,
+    *refunds.CAPABILITIES,
 )
 
 
@@ -91,6 +93,10 @@ class NetSuite:
 
     def changed_holds(self, since: str) -> AsyncIterator[list[Row]]:
         return holds.changed_holds(self._http, since, shown=self._shown)
+
+    def post_refund(self, entry: RefundEntry, *, memo: Receipt) -> Operation:
+        """Pay a credit memo out on its day; closed books are named as for a credit memo."""
+        return self._calls.operation(refunds.post_refund(entry, memo=memo, currencies=self._currencies))
 
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         return await self._held.facts(kind, [ref.native_id for ref in refs])

@@ -68,6 +68,11 @@ _PLACES: Mapping[str, _Place] = {
         only="type = 'CustPymt'",
     ),
     "credit_hold": _Place(columns=holds.COLUMNS, facts=holds.hold_facts, table="customer", customer=""),
+    "customer_refund": _Place(
+        columns="id, externalid, entity, currency, foreigntotal, TO_CHAR(trandate, 'YYYY-MM-DD') AS posted_on",
+        facts=mapping.refund_facts,
+        only="type = 'CustRfnd'",
+    ),
 }
 """By canonical kind."""
 

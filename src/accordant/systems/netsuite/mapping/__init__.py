@@ -22,6 +22,7 @@ from accordant.systems.netsuite.mapping.orders import (
     order_body,
     order_facts,
 )
+from accordant.systems.netsuite.mapping.refunds import expected_refund, refund_body, refund_facts
 from accordant.systems.netsuite.mapping.values import Currencies, amount_minor, eid
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "expected_invoice",
     "expected_order",
     "expected_payment",
+    "expected_refund",
     "invoice_body",
     "invoice_facts",
     "lines_body",
@@ -50,5 +52,7 @@ __all__ = [
     "order_facts",
     "payment_body",
     "payment_facts",
+    "refund_body",
+    "refund_facts",
     "translate",
 ]

@@ -36,7 +36,7 @@ def credit_memo_body(memo: CreditMemo, *, currencies: Currencies) -> dict[str, A
         "subsidiary": reference(memo.erp_entity),
         "currency": currencies.reference(memo.amount.currency),
         "tranDate": memo.posted_on.isoformat(),
-        "memo": f"{named}, credit {memo.credit_id}",
+        "memo": ", ".join(part for part in (named, f"credit {memo.credit_id}", memo.about) if part),
         "item": {"items": [line]},
     }
     if memo.number:

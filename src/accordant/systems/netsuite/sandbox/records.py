@@ -79,6 +79,17 @@ _PAYMENT = RecordType(
     code="CustPymt",
     prefix="PYMT",
 )
+_CUSTOMER_REFUND = RecordType(
+    name="customerRefund",
+    table="transaction",
+    kind="customer_refund",
+    required={"customer": "Customer", "apply": "Apply"},
+    references={"customer": "customer", "subsidiary": "subsidiary", "currency": "currency"},
+    sublists=(APPLY,),
+    customer="customer",
+    code="CustRfnd",
+    prefix="RF",
+)
 _ITEMS = tuple(
     RecordType(
         name=name,
@@ -93,7 +104,11 @@ _SUBSIDIARY = RecordType(name="subsidiary", table="subsidiary", kind="subsidiary
 _CURRENCY = RecordType(name="currency", table="currency", kind="currency", required={"symbol": "ISO Code"})
 
 TYPES: Mapping[str, RecordType] = {
-    t.name: t for t in (_CUSTOMER, _SALES_ORDER, _CREDIT_MEMO, _INVOICE, _PAYMENT, *_ITEMS, _SUBSIDIARY, _CURRENCY)
+    t.name: t
+    for t in (
+        *(_CUSTOMER, _SALES_ORDER, _CREDIT_MEMO, _CUSTOMER_REFUND, _INVOICE, _PAYMENT),
+        *(*_ITEMS, _SUBSIDIARY, _CURRENCY),
+    )
 }
 TITLES = {
     "customer": "companyName",

@@ -13,6 +13,7 @@ import msgspec
 from accordant.connector.sandbox import Record
 from accordant.systems.netsuite.sandbox.answers import invalid_value, missing_value, user_error
 from accordant.systems.netsuite.sandbox.records import APPLY, TYPES, Books, resolve
+from accordant.systems.netsuite.sandbox.refunds import DEPOSITED, completed_refund, refund_told
 
 PENDING_FULFILLMENT = "B"
 CLOSED = "H"
@@ -168,6 +169,9 @@ RULES: Mapping[str, Rules] = {
         status_in="status",
         statuses={NOT_DEPOSITED: "Not Deposited"},
         told=_payment_told,
+    ),
+    "customerRefund": Rules(
+        completed=completed_refund, status_in="status", statuses={DEPOSITED: "Deposited"}, told=refund_told
     ),
 }
 """By record type, for every type that `records.TYPES` keeps in the table `transaction`."""

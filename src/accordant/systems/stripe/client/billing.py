@@ -16,8 +16,11 @@ from accordant.canonical.control import LedgerDocument
 from accordant.canonical.credit import Exposure, ServiceCredit
 from accordant.canonical.credit_note import BalanceEntry
 from accordant.canonical.customer import Customer
+from accordant.canonical.dispute import Dispute, InvoiceCredit
 from accordant.canonical.invoice import BilledLine, OpenInvoice, Reminder
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
+from accordant.canonical.refund import Refund
+from accordant.canonical.settlement import Settlement
 from accordant.canonical.subscription import RunningPeriod, Subscription, SubscriptionChange
 from accordant.connector.capabilities import ConnectionSettings
 from accordant.connector.http import Request, VendorHttp, segment
@@ -28,9 +31,11 @@ from accordant.systems.stripe import mapping
 from accordant.systems.stripe.client.answers import Record, applied, metadata, the_record
 from accordant.systems.stripe.client.calls import KEY_LIFE_S, Calls
 from accordant.systems.stripe.client.credits import Credits
+from accordant.systems.stripe.client.disputes import Disputes
 from accordant.systems.stripe.client.documents import Documents
 from accordant.systems.stripe.client.readback import ReadBack
 from accordant.systems.stripe.client.receivables import Receivables
+from accordant.systems.stripe.client.refunds import Refunds
 from accordant.systems.stripe.client.subscriptions import Subscriptions
 
 SEARCH_WORST_LAG_S = 7_200
@@ -54,6 +59,8 @@ class StripeBilling:
         self._subscriptions = Subscriptions(settings.name, http, calls=self._calls, days_until_due=days_until_due)
         self._credits = Credits(settings.name, self._calls)
         self._documents = Documents(self._calls)
+        self._refunds = Refunds(settings.name, self._calls)
+        self._disputes = Disputes(settings.name, http, calls=self._calls)
 
     def open_customer(self, customer: Customer) -> Operation:
         form = mapping.customer_form(customer, email=self._email.replace("{customer_id}", customer.customer_id))
@@ -103,6 +110,21 @@ class StripeBilling:
 
     def counter_credit(self, credit: ServiceCredit, *, account: Receipt) -> Operation:
         return self._credits.counter(credit, account=account)
+
+    async def settlement(self, number: str, *, account: Receipt, apart_from: str = "") -> Settlement | None:
+        return await self._refunds.settlement(number, account=account, apart_from=apart_from)
+
+    def refund_payment(self, refund: Refund) -> Operation:
+        return self._refunds.refund(refund)
+
+    def stop_collecting(self, dispute: Dispute) -> Operation:
+        return self._disputes.collecting("stop_collecting", dispute, collects=False)
+
+    def collect_again(self, dispute: Dispute, *, owes: bool) -> Operation:
+        return self._disputes.collecting("collect_again", dispute, collects=True if owes else None)
+
+    def credit_invoice(self, credit: InvoiceCredit) -> Operation:
+        return self._disputes.credit(credit)
 
     async def exposure(self, account: Receipt, *, currency: str, on: date, since: date) -> Exposure:
         """See `credits`: only what is in `currency` counts."""

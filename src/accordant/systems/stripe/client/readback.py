@@ -17,6 +17,8 @@ from accordant.kernel.priority import Priority
 from accordant.systems.stripe import mapping
 from accordant.systems.stripe.client.entries import ENTRIES, Entry, credit_facts
 from accordant.systems.stripe.client.receivables import Receivables, collection_facts
+from accordant.systems.stripe.mapping.disputes import dispute_facts, note_facts
+from accordant.systems.stripe.mapping.refunds import refund_facts
 
 PAGE = 100
 WORTH_IT = 2
@@ -40,6 +42,9 @@ _PLACES = {
     _CUSTOMER: _Place(path="/v1/customers", facts=mapping.customer_facts, expand=""),
     "subscription": _Place(path="/v1/subscriptions", facts=mapping.subscription_facts, query=(("status", "all"),)),
     "collection": _Place(path="/v1/subscriptions", facts=collection_facts, query=(("status", "all"),)),
+    "refund": _Place(path="/v1/refunds", facts=refund_facts, expand=""),
+    "credit_note": _Place(path="/v1/credit_notes", facts=note_facts, expand=""),
+    "invoice_dispute": _Place(path="/v1/invoices", facts=dispute_facts, expand=""),
 }
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from accordant.backbone.message import Ignored, Message, Told
-from accordant.systems.stripe.mapping import credit_notes, invoice_events, payment_events
+from accordant.systems.stripe.mapping import credit_notes, invoice_events, payment_events, refund_events
 from accordant.systems.stripe.mapping.envelope import Event, Members, read
 
 TOLD_BY: Mapping[str, Callable[[Event, Members], list[Told] | Ignored]] = {
     **invoice_events.TOLD,
     **credit_notes.TOLD,
     **payment_events.TOLD,
+    **refund_events.TOLD,
 }
 """What says the facts of an event, by the event's type; it is asked before any other rule."""
 ECHOES = frozenset(
@@ -28,6 +29,11 @@ ECHOES = frozenset(
 """Events that our own writes cause."""
 KNOWN_EVENTS = ECHOES | frozenset(
     {
+        "charge.dispute.closed",
+        "charge.dispute.created",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.updated",
         "charge.failed",
         "charge.refunded",
         "charge.succeeded",
@@ -59,6 +65,8 @@ KNOWN_EVENTS = ECHOES | frozenset(
         "price.updated",
         "product.created",
         "product.updated",
+        "refund.failed",
+        "refund.updated",
     }
 )
 """Events whose meaning is known; those without a row in `TOLD_BY` are used by no flow yet."""

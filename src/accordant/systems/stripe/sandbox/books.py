@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -44,19 +45,16 @@ class Books:
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
         self.customers = self._shelf("customer", "customers")
-        self.subscriptions = self._shelf("subscription", "subscriptions", group_of=lambda record: record["customer"])
-        self.invoices = self._shelf("invoice", "invoices", group_of=lambda record: record["customer"])
-        self.entries = self._shelf(
-            "customer_balance_transaction",
-            "customers",
-            searchable=False,
-            group_of=lambda record: record["customer"],
-        )
-        self.notes = self._shelf(
-            "credit note", "credit_notes", searchable=False, group_of=lambda record: record["invoice"]
-        )
+        by_customer, by_invoice = itemgetter("customer"), itemgetter("invoice")
+        self.subscriptions = self._shelf("subscription", "subscriptions", group_of=by_customer)
+        self.invoices = self._shelf("invoice", "invoices", group_of=by_customer)
+        self.entries = self._shelf("customer_balance_transaction", "customers", searchable=False, group_of=by_customer)
+        self.notes = self._shelf("credit note", "credit_notes", searchable=False, group_of=by_invoice)
         self.numbers: set[str | None] = set()
         """Invoice numbers in use."""
+        self.charges = self._shelf("charge", "charges", searchable=False, group_of=by_customer)
+        self.payments = self._shelf("invoice payment", "invoice_payments", searchable=False, group_of=by_invoice)
+        self.refunds = self._shelf("refund", "refunds", searchable=False)
         self.products = self._shelf("product", "products")
         self.prices = self._shelf("price", "prices")
         self.events = self._shelf("event", "events", searchable=False)
@@ -174,19 +172,6 @@ def invoice_change(change: Any, invoice: Record) -> Change:
     )
 
 
-def credit_note_change(change: Any, note: Record) -> Change:
-    """The amount is positive, as Stripe shows it: what the customer is given."""
-    money = from_stripe(int(note["total"]), note["currency"])
-    return Change(
-        kind="credit_note",
-        change=change,
-        native_id=note["id"],
-        amount_minor=money.amount_minor,
-        currency=money.currency,
-        body=note,
-    )
-
-
 def entry_change(entry: Record) -> Change:
     """Without the balance that it ended in: two equal entries look equal, whatever went before them.
 
@@ -214,7 +199,6 @@ def catalog_change(change: Any, record: Record) -> Change:
 def canonical_dump(books: Books) -> dict[str, list[Record]]:
     """What the business sees: our ids, no native ids, no times, sorted."""
     names = {record["id"]: record["metadata"].get("customer_id", "") for record in books.customers.values()}
-    customers = [_customer_line(record) for record in books.customers.values()]
     subscriptions = [_subscription_line(record, names) for record in books.subscriptions.values()]
     entries: dict[str, list[Record]] = {kind: [] for kind in _ENTRY_KINDS}
     for record in books.entries.values():
@@ -223,8 +207,7 @@ def canonical_dump(books: Books) -> dict[str, list[Record]]:
             entries[kind].append(_entry_line(record, name, customer=names.get(record["customer"], "")))
     return {
         **{kind: _sorted(lines) for kind, lines in entries.items()},
-        "credit_note": _sorted([_note_line(record, names) for record in books.notes.values()]),
-        "customer": _sorted(customers),
+        "customer": _sorted([_customer_line(record) for record in books.customers.values()]),
         "invoice": _sorted([_invoice_line(record, names) for record in books.invoices.values()]),
         "subscription": _sorted(subscriptions),
     }
@@ -254,13 +237,6 @@ def _invoice_line(record: Record, names: dict[str, str]) -> Record:
     amounts = {"amount_minor": money.amount_minor, "currency": money.currency}
     said = {"number": record["number"], "status": record["status"]}
     return {"business_id": _billed_for(record) or "", "customer": names.get(record["customer"], ""), **amounts, **said}
-
-
-def _note_line(record: Record, names: dict[str, str]) -> Record:
-    money = from_stripe(int(record["total"]), record["currency"])
-    amounts = {"amount_minor": money.amount_minor, "currency": money.currency}
-    said = {"number": record["number"], "status": record["status"]}
-    return {"business_id": "", "customer": names.get(record["customer"], ""), **amounts, **said}
 
 
 def _customer_line(record: Record) -> Record:

@@ -1,4 +1,4 @@
-"""What a clerk does by hand in billing: bill a customer, take a payment, void an invoice. For plays and tests."""
+"""What a clerk does by hand in billing: bill, take a payment, give it back, void. For plays and tests."""
 
 from typing import Any
 
@@ -41,10 +41,35 @@ async def bill(url: str, *, customer: str, cents: int, due_s: int | None) -> Inv
     return str(final["id"]), str(final["number"])
 
 
-async def _post(url: str, path: str, *, form: dict[str, str]) -> Any:
+async def refund_by_hand(url: str, *, invoice: str, amount: int) -> str:
+    """Give part of a card payment back; gives the refund's id. `amount` is in Stripe's units."""
+    at = f"/v1/invoice_payments?status=paid&invoice={await _invoice_id(url, invoice)}"
+    paid = await _get(url, at)
+    form = {"payment_intent": paid["data"][0]["payment"]["payment_intent"], "amount": str(amount)}
+    return str((await _post(url, "/v1/refunds", form=form))["id"])
+
+
+async def pay_by_card(url: str, *, invoice: str) -> None:
+    """The customer pays an open invoice, known by its number, with a card."""
+    await pay_invoice(url, await _invoice_id(url, invoice))
+
+
+async def _invoice_id(url: str, number: str) -> str:
+    """Of the newest hundred; a play has fewer."""
+    listed = await _get(url, "/v1/invoices?limit=100")
+    return next(str(one["id"]) for one in listed["data"] if one["number"] == number)
+
+
+def _signed_in(url: str) -> aiohttp.ClientSession:
     headers = {"Authorization": f"Bearer {SECRET_KEY}"}
-    async with (
-        aiohttp.ClientSession(url, headers=headers, raise_for_status=True) as session,
-        session.post(path, data=form or None) as answer,
-    ):
+    return aiohttp.ClientSession(url, headers=headers, raise_for_status=True)
+
+
+async def _get(url: str, at: str) -> Any:
+    async with _signed_in(url) as session, session.get(at) as answer:
+        return await answer.json()
+
+
+async def _post(url: str, path: str, *, form: dict[str, str]) -> Any:
+    async with _signed_in(url) as session, session.post(path, data=form or None) as answer:
         return await answer.json()

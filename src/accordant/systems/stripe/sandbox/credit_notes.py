@@ -6,8 +6,10 @@ https://docs.stripe.com/invoicing/integration/programmatic-credit-notes (API ver
 
 import msgspec
 
-from accordant.connector.sandbox import Call, Record, Refused, Reply, Write
-from accordant.systems.stripe.sandbox.books import Books, Told, credit_note_change, invoice_change
+from accordant.connector.sandbox import Call, Change, Record, Refused, Reply, Write
+from accordant.connector.sandbox.exchange import ChangeKind
+from accordant.systems.stripe.mapping import from_stripe
+from accordant.systems.stripe.sandbox.books import Books, Told, invoice_change
 from accordant.systems.stripe.sandbox.credits import Posted, Posting
 from accordant.systems.stripe.sandbox.invoices import paid
 from accordant.systems.stripe.sandbox.shelf import PAGING, ListSpec
@@ -248,3 +250,35 @@ def _lowered(invoice: Record, *, by: int, post: int) -> Record:
 def _updated(before: Record, after: Record) -> Told:
     previous = {name: value for name, value in before.items() if after[name] != value}
     return Told(type="invoice.updated", record=after, previous=previous)
+
+
+def credit_note_change(change: ChangeKind, note: Record) -> Change:
+    """The amount is positive, as Stripe shows it: what the customer is given."""
+    money = from_stripe(int(note["total"]), note["currency"])
+    return Change(
+        kind="credit_note",
+        change=change,
+        native_id=note["id"],
+        business_id=note["metadata"].get("credit_id"),
+        amount_minor=money.amount_minor,
+        currency=money.currency,
+        body=note,
+    )
+
+
+def note_lines(books: Books) -> list[Record]:
+    """What the business sees of the notes: our ids, no native ids, no times, sorted."""
+    lines = [_line(books, record) for record in books.notes.values()]
+    return sorted(lines, key=lambda line: msgspec.json.encode(line, order="sorted"))
+
+
+def _line(books: Books, record: Record) -> Record:
+    change, owner = credit_note_change("create", record), books.customers.find(record["customer"])
+    return {
+        "business_id": change.business_id or "",
+        "customer": owner["metadata"].get("customer_id", "") if owner else "",
+        "amount_minor": change.amount_minor,
+        "currency": change.currency,
+        "number": record["number"],
+        "status": record["status"],
+    }

@@ -29,13 +29,15 @@ from accordant.connector.sandbox.faults import FaultKind
 from accordant.systems.stripe.sandbox import SECRET_KEY, reads
 from accordant.systems.stripe.sandbox.books import REQUEST_ID, Books, canonical_dump
 from accordant.systems.stripe.sandbox.catalog import Catalog, endpoint_shape
-from accordant.systems.stripe.sandbox.credit_notes import CreditNotes
+from accordant.systems.stripe.sandbox.credit_notes import CreditNotes, note_lines
 from accordant.systems.stripe.sandbox.credits import Credits
+from accordant.systems.stripe.sandbox.disputed import disputed_lines
 from accordant.systems.stripe.sandbox.drafts import Drafts
 from accordant.systems.stripe.sandbox.dunning import Dunning, happen, sent_lines
 from accordant.systems.stripe.sandbox.invoices import Invoices
 from accordant.systems.stripe.sandbox.one_off import advance, load_invoice
 from accordant.systems.stripe.sandbox.prorations import Previews
+from accordant.systems.stripe.sandbox.refunds import Refunds, refund_lines
 from accordant.systems.stripe.sandbox.shapes import API_VERSION, as_of, product_shape
 from accordant.systems.stripe.sandbox.subscriptions import Subscriptions
 from accordant.systems.stripe.sandbox.wire import Invalid, Params, error_reply, typed_error, unfold
@@ -75,11 +77,13 @@ class StripeSandbox(Sandbox):
             ("POST", "/v1/invoices", "invoice.create", drafts.create),
             ("POST", "/v1/invoices/create_preview", "invoice.create_preview", previews.create),
             ("POST", "/v1/invoices/{id}/add_lines", "invoice.add_lines", drafts.add_lines),
+            ("POST", "/v1/invoices/{id}", "invoice.update", invoices.update),
             ("POST", "/v1/invoices/{id}/finalize", "invoice.finalize", invoices.finalize),
             ("POST", "/v1/invoices/{id}/mark_uncollectible", "invoice.mark_uncollectible", invoices.mark_uncollectible),
             ("POST", "/v1/invoices/{id}/pay", "invoice.pay", invoices.pay),
             ("POST", "/v1/invoices/{id}/send", "invoice.send", dunning.send),
             ("POST", "/v1/invoices/{id}/void", "invoice.void", invoices.void),
+            ("POST", "/v1/refunds", "refund.create", Refunds(self.books).create),
             ("POST", "/v1/products", "product.create", catalog.create_product),
             ("POST", "/v1/products/{id}", "product.update", catalog.update_product),
             ("POST", "/v1/prices", "price.create", catalog.create_price),
@@ -146,7 +150,9 @@ class StripeSandbox(Sandbox):
             self._memo.save(key, _saved(call, reply), *_identity(call))
 
     def dump(self) -> Mapping[str, list[Record]]:
-        return {**canonical_dump(self.books), "reminder": sent_lines(self.books)}
+        lines = {"credit_note": note_lines, "disputed_invoice": disputed_lines, "refund": refund_lines}
+        lines["reminder"] = sent_lines
+        return {**canonical_dump(self.books), **{kind: of(self.books) for kind, of in lines.items()}}
 
     def load(self, data: Mapping[str, Any]) -> int:
         """`{"products": [{"id", "name"}], "webhook_endpoints": [{"url", "secret", "enabled_events"?}], "invoices": …}`.

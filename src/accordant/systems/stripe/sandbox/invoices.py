@@ -6,10 +6,11 @@ https://docs.stripe.com/billing/customer/balance for what finalizing does to a b
 
 import msgspec
 
-from accordant.connector.sandbox import Call, Record, Refused, Reply, Write
+from accordant.connector.sandbox import Call, Change, Record, Refused, Reply, Write
 from accordant.systems.stripe.sandbox.books import Books, Told, invoice_change
 from accordant.systems.stripe.sandbox.credits import Posted, Posting
-from accordant.systems.stripe.sandbox.wire import Params, error_reply, one_of, only
+from accordant.systems.stripe.sandbox.payments import CARD, Collected, collected
+from accordant.systems.stripe.sandbox.wire import Params, error_reply, metadata_after, one_of, only, text
 
 _INVOICE: Record = {
     "object": "invoice",
@@ -43,8 +44,9 @@ _INVOICE: Record = {
 _FINALIZE = frozenset({"auto_advance", "expand"})
 _END = frozenset({"expand"})
 _PAY = frozenset({"expand", "forgive", "off_session", "paid_out_of_band", "payment_method"})
-GOOD_CARD = "pm_card_visa"
-"""Stripe's name of a card that is always charged. Source: https://docs.stripe.com/testing#cards"""
+_UPDATE = frozenset({"auto_advance", "description", "expand", "metadata"})
+_OVER = frozenset({"paid", "uncollectible", "void"})
+"""States in which an invoice is not asked for any more."""
 NO_PAYMENT = "This customer has no attached payment source or default payment method."
 
 
@@ -62,6 +64,26 @@ class Invoices:
         only(params, _FINALIZE)
         return self._done(call, finalized(self._books, self._books.invoices.need(call.params["id"])))
 
+    def update(self, call: Call, params: Params) -> Write:
+        """What may be changed of a finalized invoice; nobody goes on asking for one that is over.
+
+        Source: https://docs.stripe.com/invoicing/integration/automatic-advancement-collection
+        """
+        only(params, _UPDATE)
+        before = self._books.invoices.need(call.params["id"])
+        record = {**before, "metadata": metadata_after(before["metadata"], params.get("metadata", {}))}
+        if "description" in params:
+            record["description"] = text(params["description"], param="description") or None
+        if "auto_advance" in params:
+            asked = one_of(params["auto_advance"], ("true", "false"), param="auto_advance") == "true"
+            record["auto_advance"] = asked and before["status"] not in _OVER
+        previous = {name: before.get(name) for name in record if record[name] != before.get(name)}
+        told = [Told(type="invoice.updated", record=record, previous=previous)]
+        write = self._done(call, Done(record=record, told=told))
+        given: Record = params.get("metadata") or {}
+        about_dispute = any(name.startswith("dispute_") for name in given)
+        return Write(write.reply, (_dispute_change(record),), write.apply) if about_dispute else write
+
     def pay(self, call: Call, params: Params) -> Write:
         """Outside Stripe, or with the one card that is always charged: nobody here has another."""
         only(params, _PAY)
@@ -69,13 +91,18 @@ class Invoices:
         if before["status"] not in ("open", "uncollectible"):
             raise Refused(error_reply(f"Only open invoices can be paid; this one is {before['status']}."))
         outside = one_of(params.get("paid_out_of_band", "false"), ("true", "false"), param="paid_out_of_band") == "true"
-        if not outside and params.get("payment_method") != GOOD_CARD:
+        if not outside and params.get("payment_method") != CARD:
             raise Refused(error_reply(NO_PAYMENT, code="resource_missing"))
         record = paid({**before, "attempted": not outside}, self._books.now_s())
-        told = [Told(type="invoice.paid", record=record)]
+        told, money = [Told(type="invoice.paid", record=record)], None
         if not outside:  # an attempt that succeeded is told as well
-            told.append(Told(type="invoice.payment_succeeded", record=record))
-        return self._done(call, Done(record=record, told=told))
+            left = int(before["amount_remaining"])
+            money = collected(self._books, before, amount=left, at_s=self._books.now_s())
+            told += [
+                Told(type="charge.succeeded", record=money.charge),
+                Told(type="invoice.payment_succeeded", record=record),
+            ]
+        return self._done(call, Done(record=record, told=told, money=money))
 
     def void(self, call: Call, params: Params) -> Write:
         """What the balance paid goes back to the customer.
@@ -127,12 +154,21 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     record: Record
     told: list[Told]
     posted: Posted | None = None
+    money: Collected | None = None
 
     def put(self, books: Books) -> None:
+        if self.money is not None:
+            self.money.put(books)
         books.invoices.put(self.record)
         books.numbers.add(self.record["number"])
         if self.posted is not None:
             self.posted.put(books)
+
+
+def _dispute_change(record: Record) -> Change:
+    """What an invoice says of the dispute that it is under; no money moves."""
+    number = record["number"]
+    return Change(kind="invoice_dispute", change="update", native_id=record["id"], business_id=number, body=record)
 
 
 def finalized(books: Books, before: Record) -> Done:
@@ -219,4 +255,4 @@ def blank_invoice(record_id: str, *, customer: Record, created: int, total: int)
 def paid(record: Record, now_s: int) -> Record:
     passed = {**record["status_transitions"], "paid_at": now_s}
     amounts = {"amount_paid": record["amount_due"], "amount_remaining": 0}
-    return {**record, **amounts, "status": "paid", "status_transitions": passed}
+    return {**record, **amounts, "auto_advance": False, "status": "paid", "status_transitions": passed}

@@ -11,6 +11,7 @@ from typing import Any
 from accordant.connector.sandbox import Record
 from accordant.systems.stripe.sandbox.books import Books
 from accordant.systems.stripe.sandbox.invoices import blank_invoice, finalized, paid
+from accordant.systems.stripe.sandbox.payments import collected
 
 
 def load_invoice(books: Books, given: Mapping[str, Any]) -> None:
@@ -19,7 +20,7 @@ def load_invoice(books: Books, given: Mapping[str, Any]) -> None:
     `lines`: `{"product"?, "description"?, "quantity"?, "amount"}` each, with `tax` beside them; or only a `total`.
     It is open unless `status` says otherwise; with `auto_advance` it is finalized at once, and that is told. Without
     `due_on` it is charged automatically and never due. `issued_on` is the day that it bears; `id` and `number` may be
-    given.
+    given. A paid one was paid by card where `paid_on` says on which day, else outside of Stripe.
     """
     owner = _owner(books, given)
     lines = [_line(books, one, currency=str(given["currency"])) for one in given.get("lines", ())]
@@ -40,9 +41,18 @@ def load_invoice(books: Books, given: Mapping[str, Any]) -> None:
         "total_taxes": [{"amount": tax, "tax_behavior": "exclusive", "taxable_amount": total - tax}] if tax else [],
         "lines": {**blank["lines"], "data": [{**one, "invoice": record_id} for one in lines]},
     }
-    books.invoices.put(paid(record, books.now_s()) if record["status"] == "paid" else record)
+    books.numbers.add(record["number"])
+    books.invoices.put(_settled(books, record, paid_on=given.get("paid_on")) if record["status"] == "paid" else record)
     if advances:
         advance(books, [record_id])
+
+
+def _settled(books: Books, record: Record, *, paid_on: object) -> Record:
+    if paid_on is None:
+        return paid(record, books.now_s())
+    at_s = _midnight_s(paid_on)
+    collected(books, record, amount=int(record["amount_remaining"]), at_s=at_s).put(books)
+    return paid(record, at_s)
 
 
 def advance(books: Books, ids: Iterable[str]) -> None:

@@ -12,6 +12,8 @@ from accordant.systems.stripe.sandbox.books import Books
 from accordant.systems.stripe.sandbox.credit_notes import CreditNotes
 from accordant.systems.stripe.sandbox.credits import Credits
 from accordant.systems.stripe.sandbox.drafts import Drafts
+from accordant.systems.stripe.sandbox.payments import Payments
+from accordant.systems.stripe.sandbox.refunds import Refunds
 from accordant.systems.stripe.sandbox.shelf import PAGING, Keep, ListSpec, Shelf
 from accordant.systems.stripe.sandbox.subscriptions import Subscriptions
 from accordant.systems.stripe.sandbox.wire import Params, invalid, one_of, only, required, rows
@@ -29,7 +31,7 @@ _OWN_FILTERS = {
     "event": ("type",),
     "webhook endpoint": (),
 }
-_EXPANDABLE = {"customer": "customer", "latest_invoice": "invoice", "default_price": "price"}
+_EXPANDABLE = {"customer": "customer", "latest_invoice": "invoice", "charge": "charge", "default_price": "price"}
 
 Reading = Callable[[Call, Params], Reply]
 
@@ -56,6 +58,12 @@ def routes(books: Books, subscriptions: Subscriptions) -> Iterator[tuple[str, st
     yield "/v1/invoices/{id}/lines", "invoice.lines", Drafts(books).lines
     yield "/v1/customers/{id}/balance_transactions", "customer_balance_transaction.list", entries.listed
     yield "/v1/customers/{id}/balance_transactions/{entry}", "customer_balance_transaction.get", entries.one
+    payments, refunds = Payments(books), Refunds(books)
+    yield "/v1/charges", "charge.list", payments.charges
+    yield "/v1/charges/{id}", "charge.get", payments.charge
+    yield "/v1/invoice_payments", "invoice_payment.list", payments.of_invoices
+    yield "/v1/refunds", "refund.list", refunds.listed
+    yield "/v1/refunds/{id}", "refund.get", refunds.one
     yield "/v1/subscription_items", "subscription_item.list", subscriptions.items
     yield "/v1/subscription_items/{id}", "subscription_item.get", subscriptions.item
 
@@ -69,6 +77,7 @@ def expanded(books: Books, body: Any, *, params: Mapping[str, Any], new: Mapping
     if asked is None:
         return body
     shelves = {"customer": books.customers, "invoice": books.invoices, "price": books.prices}
+    shelves["charge"] = books.charges
     for name in rows(asked, param="expand"):
         field = str(name).removeprefix("data.")
         kind = _EXPANDABLE.get(field)

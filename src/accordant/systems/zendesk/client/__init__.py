@@ -13,6 +13,7 @@ import msgspec
 from accordant.canonical.account import AccountStanding
 from accordant.canonical.case import CaseOutcome
 from accordant.canonical.customer import Customer
+from accordant.canonical.dispute import DisputeStanding
 from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.operation import Applied, Attempt, EffectClass, Facts, Operation, ReadRef, Receipt
 from accordant.connector.capabilities import Capability, ConnectionSettings
@@ -20,7 +21,7 @@ from accordant.connector.http import Answer, Request, VendorHttp
 from accordant.kernel.errors import Misconfigured
 from accordant.kernel.priority import Priority
 from accordant.systems.zendesk.client.answers import applied, rows_in, written
-from accordant.systems.zendesk.client.cases import TICKETS, Cases
+from accordant.systems.zendesk.client.cases import CREDIT, DISPUTE, TICKETS, Cases
 from accordant.systems.zendesk.client.manners import explain, manners
 from accordant.systems.zendesk.mapping import nouns
 
@@ -32,6 +33,7 @@ SHOW_MANY = "/api/v2/organizations/show_many"
 BATCH_MAX = 100
 
 _ORGANIZATIONS = "https://developer.zendesk.com/api-reference/ticketing/organizations/organizations/"
+_UPDATE = "https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#update-ticket"
 CAPABILITIES = (
     Capability(
         verb="open_customer",
@@ -59,7 +61,14 @@ CAPABILITIES = (
         kind="case",
         effect_class=EffectClass.UPSERT,
         request=f"PUT {TICKETS}/{{ticket_id}}",
-        source="https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#update-ticket",
+        source=_UPDATE,
+    ),
+    Capability(
+        verb="show_dispute",
+        kind="dispute",
+        effect_class=EffectClass.UPSERT,
+        request=f"PUT {TICKETS}/{{ticket_id}}",
+        source=_UPDATE,
     ),
 )
 _FACTS: Mapping[str, Callable[[Mapping[str, Any]], Facts | None]] = {
@@ -75,7 +84,7 @@ class Zendesk:
     def __init__(self, settings: ConnectionSettings, http: VendorHttp) -> None:
         self._connection = settings.name
         self._http = http
-        self._cases = Cases(http)
+        self._cases = {"case": Cases(http, CREDIT), "dispute": Cases(http, DISPUTE)}
 
     def open_customer(self, customer: Customer) -> Operation:
         record, expected = nouns.customer_record(customer), nouns.expected_customer(customer)
@@ -99,12 +108,18 @@ class Zendesk:
         """Set the four fields of the answer; the ticket's status, comments and other fields stay as they are."""
         expected = nouns.expected_case(outcome)
         operation = self._operation("answer_case", outcome.case_id, command=outcome, expected=expected)
-        return self._cases.answering(operation, outcome)
+        return self._cases["case"].answering(operation, outcome.source_id, values=nouns.case_values(outcome))
+
+    def show_dispute(self, standing: DisputeStanding) -> Operation:
+        """Set the five fields of the dispute, and no others."""
+        expected, values = nouns.expected_dispute(standing), nouns.dispute_values(standing)
+        operation = self._operation("show_dispute", standing.case_id, command=standing, expected=expected)
+        return self._cases["dispute"].answering(operation, standing.source_id, values=values)
 
     async def read_back(self, kind: str, refs: Sequence[ReadRef]) -> dict[str, Facts]:
         """Organizations and tickets as the database holds them, 100 a call; other kinds are not held here."""
-        if kind == "case":
-            return await self._cases.read_back(refs)
+        if kind in self._cases:
+            return await self._cases[kind].read_back(refs)
         read = _FACTS.get(kind)
         found: dict[str, Facts] = {}
         for start in range(0, len(refs) if read else 0, BATCH_MAX):

@@ -6,16 +6,23 @@ https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events
 https://developer.zendesk.com/api-reference/webhooks/event-types/user-events
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from accordant.backbone.message import Ignored, Message, Told
 from accordant.connector.deliveries import event_object
-from accordant.systems.zendesk.mapping.credit_request import requested
+from accordant.systems.zendesk.mapping.disputes import disputed, ruled
 from accordant.systems.zendesk.mapping.event import PREFIX, Change, Detail, Event, malformed, read
-from accordant.systems.zendesk.mapping.nouns import ANSWER, FIELDS, OUR_IDS, REQUEST
+from accordant.systems.zendesk.mapping.nouns import ANSWER, DISPUTE_ANSWER, DISPUTED, FIELDS, OUR_IDS, REQUEST, RULING
+from accordant.systems.zendesk.mapping.requests import requested
 
 _TITLES = frozenset(field.title for field in FIELDS.values())
-_ANSWER_TITLES = frozenset(field.title for field in ANSWER.values())
+_ANSWER_TITLES = frozenset(field.title for field in (*ANSWER.values(), *DISPUTE_ANSWER.values()))
+_ASKED_IN: Mapping[str, Callable[[Message, Event], list[Told] | Ignored]] = {
+    REQUEST.title: requested,
+    DISPUTED.title: disputed,
+    RULING.title: ruled,
+}
+"""The fields that agents write, by title, and who reads each."""
 _OWN_WRITES = frozenset({"organization.created", "organization.external_id_changed"})
 _CHANGES: Mapping[str, str] = {
     "organization": "custom_field_changed deleted name_changed tags_changed",
@@ -35,12 +42,13 @@ _NOT_USED = frozenset(f"{noun}.{change}" for noun, changes in _CHANGES.items() f
 
 
 def translate(message: Message) -> list[Told] | Ignored:
-    """The credit that an agent asks for; everything else is an echo, cleared, not used, or unknown.
+    """What an agent asks for or says of a dispute; everything else is an echo, cleared, not used, or unknown.
 
     Raises:
-        Malformed: the body is no Zendesk event, or the request cannot be read; `detail["pointer"]` says where. Codes:
-            those of `deliveries.event_object`, zendesk.event_malformed, credit.format, reason.format, money.format,
-            money.negative, money.zero, priority.unknown, id.format, time.*, date.*.
+        Malformed: the body is no Zendesk event, or the words cannot be read; `detail["pointer"]` says where. Codes:
+            those of `deliveries.event_object`, zendesk.event_malformed, credit.format, refund.format, ruling.format,
+            invoice.format, reason.format, money.format, money.negative, money.zero, priority.unknown, id.format,
+            time.*, date.*.
     """
     told = read(event_object(message.body), Event, at="")
     detail = read(told.detail, Detail, at="/detail") if _about_organization(told) else None
@@ -49,8 +57,8 @@ def translate(message: Message) -> list[Told] | Ignored:
     if not told.type.startswith(PREFIX):
         raise malformed("the type does not begin with zen:event-type:", pointer="/type")
     topic = told.type.removeprefix(PREFIX)
-    if topic == "ticket.custom_field_changed" and title == REQUEST.title:
-        return requested(message, told)
+    if topic == "ticket.custom_field_changed" and (asked := _ASKED_IN.get(title or "")):
+        return asked(message, told)
     if topic == "ticket.custom_field_changed" and title in _ANSWER_TITLES:
         return Ignored(reason="echo")
     if (

@@ -14,6 +14,7 @@ import msgspec
 from accordant.canonical.account import AccountStanding
 from accordant.canonical.case import CaseOutcome
 from accordant.canonical.customer import Customer
+from accordant.canonical.dispute import DisputeStanding
 from accordant.canonical.entitlement import Entitlement
 from accordant.canonical.operation import Facts
 
@@ -42,7 +43,11 @@ FIELDS: Mapping[str, Field] = {
     "account_transaction": Field("Accordant account transaction", "text"),
 }
 REQUEST = Field("Accordant credit request", "text")
-"""The ticket field in which an agent asks: `120.00 outage`."""
+"""The ticket field in which an agent asks: `120.00 outage`, `refund 120.00 ABC-0001 overcharge`."""
+DISPUTED = Field("Accordant disputed invoice", "text")
+"""The ticket field that says which invoice the customer disputes."""
+RULING = Field("Accordant dispute ruling", "text")
+"""The ticket field that says what came of it: `credit 120.00`, `confirmed`."""
 ANSWER: Mapping[str, Field] = {
     "status": Field("Accordant credit status", "text"),
     "granted": Field("Accordant credit granted", "decimal"),
@@ -50,6 +55,14 @@ ANSWER: Mapping[str, Field] = {
     "transaction": Field("Accordant transaction", "text"),
 }
 """The ticket fields in which the platform answers."""
+DISPUTE_ANSWER: Mapping[str, Field] = {
+    "status": Field("Accordant dispute status", "text"),
+    "dispute_id": Field("Accordant dispute", "text"),
+    "credited": Field("Accordant dispute credited", "decimal"),
+    "note": Field("Accordant dispute note", "text"),
+    "transaction": Field("Accordant dispute transaction", "text"),
+}
+"""The ticket fields that say where a dispute stands."""
 OUR_IDS = "customer-"
 """Canonical customer ids begin so; an organization carries one as its external id."""
 _NOTE_CHARS_MAX = 255
@@ -92,6 +105,17 @@ def case_values(outcome: CaseOutcome) -> dict[str, str | None]:
     }
 
 
+def dispute_values(standing: DisputeStanding) -> dict[str, str | None]:
+    """What the five fields of a dispute are set to; None empties a field."""
+    return {
+        "status": standing.status,
+        "dispute_id": standing.dispute_id or None,
+        "credited": standing.credited.decimal_text if standing.credited else None,
+        "note": standing.reason[:_NOTE_CHARS_MAX] or None,
+        "transaction": standing.transaction_id,
+    }
+
+
 def expected_customer(customer: Customer) -> Facts:
     return {
         "name": customer.name,
@@ -125,6 +149,11 @@ def expected_account(standing: AccountStanding) -> Facts:
 def expected_case(outcome: CaseOutcome) -> Facts:
     values = case_values(outcome)
     return {**values, "granted": plain(values["granted"])}
+
+
+def expected_dispute(standing: DisputeStanding) -> Facts:
+    values = dispute_values(standing)
+    return {**values, "credited": plain(values["credited"])}
 
 
 def customer_facts(organization: Mapping[str, Any]) -> Facts:
@@ -168,6 +197,12 @@ def case_facts(values: Mapping[str, Any]) -> Facts | None:
     """What the fields of the answer say, by the names of `ANSWER`; None while no status is told."""
     said: Facts = {name: _text(values.get(name)) for name in ANSWER}
     return {**said, "granted": plain(values.get("granted"))} if said["status"] else None
+
+
+def dispute_facts(values: Mapping[str, Any]) -> Facts | None:
+    """What the fields of a dispute say, by the names of `DISPUTE_ANSWER`; None while no status is told."""
+    said: Facts = {name: _text(values.get(name)) for name in DISPUTE_ANSWER}
+    return {**said, "credited": plain(values.get("credited"))} if said["status"] else None
 
 
 def _fields(organization: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -231,7 +231,7 @@ class Organizations:
         self._by_update[key] = after
 
     def _changes(self, planned: Planned) -> tuple[Change, ...]:
-        """One line for the customer when anything of it was written, one for the entitlement likewise."""
+        """One line for the customer when anything of it was written; for entitlement and standing likewise."""
         before, after, given = planned.before, planned.after, planned.given
         keys = set(answers.as_record(given.get("organization_fields")) or {})
         parts = {word: {key for key in keys if key.startswith(f"{word}_")} for word in _PARTS}

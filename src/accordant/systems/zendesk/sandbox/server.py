@@ -147,15 +147,15 @@ class ZendeskSandbox(Sandbox):
             if standing is not None:
                 standings.append({"business_id": business_id, **standing})
         tickets: list[Record] = []
-        cases: list[Record] = []
+        said: dict[str, list[Record]] = {"case": [], "dispute": []}
         for row in self.tickets.store.values():
             ticket = {"business_id": row["external_id"] or "", "subject": row["subject"], "status": row["status"]}
             customer_id = self.organizations.external_id(row["organization_id"])
             tickets.append({**ticket, "priority": row["priority"], "customer_id": customer_id})
-            case = self.ticket_fields.case(row)
-            if case is not None:
-                cases.append({"business_id": str(row["id"]), **case})
-        records = {"customer": customers, "entitlement": entitlements, "ticket": tickets, "case": cases}
+            for kind, says in (("case", self.ticket_fields.case), ("dispute", self.ticket_fields.dispute)):
+                if (told := says(row)) is not None:
+                    said[kind].append({"business_id": str(row["id"]), **told})
+        records = {"customer": customers, "entitlement": entitlements, "ticket": tickets, **said}
         records["account_standing"] = standings
         return {kind: sorted(rows, key=_order) for kind, rows in records.items()}
 

@@ -12,16 +12,30 @@ from typing import Any, cast
 import msgspec
 
 from accordant.connector.sandbox import Call, Record, Reply, Route, Write
-from accordant.systems.zendesk.mapping.nouns import ANSWER, REQUEST, Field, case_facts
+from accordant.systems.zendesk.mapping.nouns import (
+    ANSWER,
+    DISPUTE_ANSWER,
+    DISPUTED,
+    REQUEST,
+    RULING,
+    Field,
+    case_facts,
+    dispute_facts,
+)
 from accordant.systems.zendesk.sandbox import answers
 from accordant.systems.zendesk.sandbox.fields import stored_value
 
 AGENTS_FIELDS: tuple[Record, ...] = tuple(
-    {"title": field.title, "type": field.type} for field in (REQUEST, *ANSWER.values())
+    {"title": field.title, "type": field.type}
+    for field in (REQUEST, *ANSWER.values(), DISPUTED, RULING, *DISPUTE_ANSWER.values())
 )
-"""What an administrator creates so that agents can ask for credits and see the answer, as `load` takes it."""
+"""What an administrator creates so that agents can ask and see the answer, as `load` takes it."""
 _FIRST_ID = 21_938_362_000
-_TITLES = frozenset(field.title for field in ANSWER.values())
+_TITLES = {
+    "case": frozenset(field.title for field in ANSWER.values()),
+    "dispute": frozenset(field.title for field in DISPUTE_ANSWER.values()),
+}
+"""What the platform writes, by the kind that the ledger names it."""
 
 
 class TicketField(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,15 +105,26 @@ class TicketFields:
 
     def case(self, ticket: Mapping[str, Any]) -> Record | None:
         """What a ticket says of its credit, in canonical words; None where it says nothing."""
-        by_title = {self._fields[row["id"]].field.title: row["value"] for row in ticket["custom_fields"]}
+        by_title = self._by_title(ticket)
         facts = case_facts({name: by_title.get(field.title) for name, field in ANSWER.items()})
         asked = by_title.get(REQUEST.title)
         return None if facts is None and asked is None else {"request": asked, **(facts or dict.fromkeys(ANSWER))}
 
-    def are_answers(self, given: object) -> bool:
-        """Whether a write's values are those of the answer and no others."""
+    def dispute(self, ticket: Mapping[str, Any]) -> Record | None:
+        """What a ticket says of its dispute, in canonical words; None where it says nothing."""
+        by_title = self._by_title(ticket)
+        facts = dispute_facts({name: by_title.get(field.title) for name, field in DISPUTE_ANSWER.items()})
+        asked = {"invoice": by_title.get(DISPUTED.title), "ruling": by_title.get(RULING.title)}
+        return None if facts is None and not any(asked.values()) else {**asked, **(facts or {})}
+
+    def answered(self, given: object) -> str:
+        """The kind of answer that a write's values are, and no others; empty where they are none."""
         known = [self._fields.get(row.get("id", 0)) for row in _rows(given)]
-        return bool(known) and all(one is not None and one.field.title in _TITLES for one in known)
+        titles = {one.field.title if one else "" for one in known}
+        return next((kind for kind, ours in _TITLES.items() if titles and titles <= ours), "")
+
+    def _by_title(self, ticket: Mapping[str, Any]) -> Record:
+        return {self._fields[row["id"]].field.title: row["value"] for row in ticket["custom_fields"]}
 
     def _made(self, given: Record) -> TicketField:
         """A field that is made anew gets another id."""

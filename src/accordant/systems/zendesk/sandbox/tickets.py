@@ -219,16 +219,17 @@ class Tickets:
             self._comments.setdefault(key, []).append(comment)
 
     def _lines(self, before: Record, after: Record, *, given: Record) -> list[Change]:
-        """One line for the case when the credit's answer was written, one for the ticket when anything else was."""
+        """One line for what the platform answered, one for the ticket when anything else was written."""
         fields = self._account.fields
-        answered = fields.are_answers(given.get("custom_fields"))
+        answered = fields.answered(given.get("custom_fields"))
         lines: list[Change] = []
         if any(name in given for name in _PLAIN) or ("custom_fields" in given and not answered):
             lines.append(self._change(after, "update"))
         if answered:
-            kind: ChangeKind = "update" if (fields.case(before) or {}).get("status") else "create"
-            body, native_id = fields.case(after) or {}, str(after["id"])
-            lines.append(Change(kind="case", change=kind, native_id=native_id, business_id=native_id, body=body))
+            says = fields.case if answered == "case" else fields.dispute
+            change: ChangeKind = "update" if (says(before) or {}).get("status") else "create"
+            body, native_id = says(after) or {}, str(after["id"])
+            lines.append(Change(kind=answered, change=change, native_id=native_id, business_id=native_id, body=body))
         return lines
 
     def _change(self, ticket: Record, kind: ChangeKind) -> Change:
