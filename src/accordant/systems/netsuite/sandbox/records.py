@@ -79,14 +79,11 @@ _PAYMENT = RecordType(
     code="CustPymt",
     prefix="PYMT",
 )
-_CUSTOMER_REFUND = RecordType(
+_CUSTOMER_REFUND = msgspec.structs.replace(
+    _PAYMENT,
     name="customerRefund",
-    table="transaction",
     kind="customer_refund",
     required={"customer": "Customer", "apply": "Apply"},
-    references={"customer": "customer", "subsidiary": "subsidiary", "currency": "currency"},
-    sublists=(APPLY,),
-    customer="customer",
     code="CustRfnd",
     prefix="RF",
 )
