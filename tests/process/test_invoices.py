@@ -16,6 +16,7 @@ from accordant.governance.estate_files import load_estate
 from accordant.kernel.errors import AccordantError
 from accordant.kernel.ids import canonical_json
 from accordant.kernel.money import Money
+from accordant.masterdata.standing import StandingRow
 from accordant.process.billed import invoice_of, moves_nothing, note_of, payment_of, standing_of
 
 HERE = Address(country="US")
@@ -120,5 +121,36 @@ def test_what_follows_is_made_of_the_invoice_as_it_was_posted(estate: Estate) ->
 )
 def test_the_standing_says_what_is_owed(overdue: int, credit: int, status: str, balance: int) -> None:
     held = Balance(owed=Money(5_000, "USD"), overdue=Money(overdue, "USD"), credit=Money(credit, "USD"))
-    standing = standing_of(held, "customer-1", on=date(2026, 11, 20), transaction_id="tx-1")
+    standing = standing_of(held, "customer-1", on=date(2026, 11, 20), decided=(), transaction_id="tx-1")
     assert (standing.status, standing.balance.amount_minor, bool(standing.reason)) == (status, balance, bool(overdue))
+
+
+@pytest.mark.parametrize(
+    ("decided", "overdue", "shown"),
+    [
+        ("current", 0, "current"),
+        ("current", 1, "past due"),
+        ("past due", 0, "past due"),
+        ("on hold", 1, "on hold"),
+        ("suspended", 0, "suspended"),
+    ],
+)
+def test_an_invoice_lifts_nothing_that_was_decided_about_the_account(decided: str, overdue: int, shown: str) -> None:
+    held = Balance(owed=Money(5_000, "USD"), overdue=Money(overdue, "USD"), credit=Money(0, "USD"))
+    row = StandingRow(
+        tenant="t",
+        customer_id="customer-1",
+        status=decided,
+        support="as contracted",
+        hold="none",
+        collection="running",
+        balance_minor=0,
+        overdue_minor=0,
+        currency="USD",
+        reason="decided before",
+        settled="yes",
+        as_of_ms=1,
+        transaction_id="tx-0",
+    )
+    standing = standing_of(held, "customer-1", on=date(2026, 11, 20), decided=(row,), transaction_id="tx-1")
+    assert standing.status == shown

@@ -13,12 +13,14 @@ from accordant.canonical.invoice import BilledInvoice, BilledLine, CreditNote, I
 from accordant.canonical.operation import Receipt
 from accordant.canonical.payment import Payment, PaymentReceived
 from accordant.canonical.ports import Billing, Crm, Support
+from accordant.governance.collections import STATUSES
 from accordant.governance.estate import Estate
 from accordant.kernel.errors import Malformed, Terminal
 from accordant.kernel.ids import canonical_id
 from accordant.kernel.money import Money
 from accordant.masterdata import crosswalk, customers
 from accordant.masterdata.reference import resolve
+from accordant.masterdata.standing import StandingRow, last_decided
 
 ITEMS, TAX_ITEMS = "revenue_item", "tax_item"
 NO_PRODUCT = "no product"
@@ -165,7 +167,8 @@ async def tell_standing(
         return await billing.balance(receipt("billing"), currency=currency, on=on)
 
     balance = await tx.recall("balance", ask, result_type=Balance)
-    standing = standing_of(balance, customer_id, on=on, transaction_id=tx.row.transaction_id)
+    decided = await last_decided(tx, "how the account stands", customer_id=customer_id)
+    standing = standing_of(balance, customer_id, on=on, decided=decided, transaction_id=tx.row.transaction_id)
     crm, support = tell
     if "crm" in at:
         await tx.effect("tell sales", crm.tell_account(standing, account=receipt("crm")))
@@ -173,16 +176,24 @@ async def tell_standing(
         await tx.effect("tell support", support.tell_account(standing, account=receipt("support")))
 
 
-def standing_of(balance: Balance, customer_id: str, *, on: date, transaction_id: str) -> AccountStanding:
-    """What is owed less what the customer holds with us; past due where a due date has passed."""
+def standing_of(
+    balance: Balance, customer_id: str, *, on: date, decided: tuple[StandingRow, ...], transaction_id: str
+) -> AccountStanding:
+    """What is owed less what the customer holds with us; past due where a due date has passed.
+
+    Where it was decided before that the account stands worse, that stays: only what decides about the account lifts it.
+    """
     is_late = balance.overdue.amount_minor > 0
+    status, reason = ("past due", f"{balance.overdue} is overdue") if is_late else ("current", "")
+    if decided and STATUSES.index(decided[0].status) > STATUSES.index(status):
+        status, reason = decided[0].status, decided[0].reason
     return AccountStanding(
         customer_id=customer_id,
-        status="past due" if is_late else "current",
+        status=status,
         balance=balance.owed - balance.credit,
         overdue=balance.overdue,
         as_of=on,
-        reason=f"{balance.overdue} is overdue" if is_late else "",
+        reason=reason,
         transaction_id=transaction_id,
     )
 

@@ -174,7 +174,8 @@ class DisputeDays(Play):
         )
 
     def _may_wait(self, row: TransactionRow) -> bool:
-        return row.state == "waiting" and row.waiting_for in ("approval", "event")
+        """The invoices are older than the platform, so that the books never have what a payment of one settles."""
+        return row.state == "waiting" and (row.waiting_for in ("approval", "event") or row.flow == "invoice_settlement")
 
     def _found(self, branch: Branch, held: report.Json) -> dict[str, Any]:
         number = branch.must["invoice"]

@@ -35,7 +35,8 @@ async def bill(url: str, *, customer: str, cents: int, due_s: int | None) -> Inv
     if due_s is not None:
         terms = {"collection_method": "send_invoice", "due_date": str(due_s)}
     draft = await _post(url, "/v1/invoices", form={"customer": customer, "currency": "usd", **terms})
-    line = {"lines[0][amount]": str(cents), "lines[0][description]": "Set-up"}
+    price = {"product": "LDG-START", "currency": "usd", "unit_amount": str(cents)}
+    line = {f"lines[0][price_data][{name}]": value for name, value in price.items()}
     await _post(url, f"/v1/invoices/{draft['id']}/add_lines", form=line)
     final = await _post(url, f"/v1/invoices/{draft['id']}/finalize", form={})
     return str(final["id"]), str(final["number"])
