@@ -1,4 +1,4 @@
-"""Each flow's own play ends as it must, by what the systems hold; those with more to look at have a file of their own."""
+"""The play of each flow ends as it must, by what the systems hold; some have more to look at, in files of their own."""
 
 import json
 from pathlib import Path
