@@ -167,6 +167,7 @@ def _parts(results: Results) -> Iterable[str]:
         "acknowledge": "Acknowledging a webhook",
         "startup": "From start to the first accepted webhook",
         "proof": "`accordant tx prove`",
+        "entitlement": "May this customer ask for support? (goal: p95 at most 20 ms)",
         "burst": "A burst of ten times the usual",
         "backlog": "Memory with a backlog",
         "growth": "While the database grows",

@@ -15,7 +15,7 @@ from typing import Any
 from bench import machine, report
 from bench.environments import RIVALS, set_up
 from bench.ground import FULL, HERE, QUICK, TINY, Ground, Sizes, ground
-from bench.parts import acknowledge, backlog, burst, capacity, growth, latency, proof, startup
+from bench.parts import acknowledge, backlog, burst, capacity, entitlement, growth, latency, proof, startup
 from bench.ratios import ratios_of
 from bench.throughput import Rounds, play_rounds, play_slow_vendors
 
@@ -27,12 +27,14 @@ PARTS = {
     "acknowledge": acknowledge.measure,
     "startup": startup.measure,
     "proof": proof.measure,
+    "entitlement": entitlement.measure,
     "burst": burst.measure,
     "growth": growth.measure,
 }
 NO_TIMES = ("backlog",)
 """Parts that measure memory alone; they come first, and the machine settles meanwhile."""
-ABSENT = {"entitlement_check": "there is no entitlement check in this release"}
+ABSENT: dict[str, str] = {}
+"""What the report cannot tell, and why."""
 _BUSY_LOAD = 0.5
 
 
