@@ -87,7 +87,7 @@ def _results(kind: str, rounds: Rounds, slow: dict[str, Any], parts: dict[str, A
     }
 
 
-def _added(stored: dict[str, Any], parts: dict[str, Any], *, facts: dict[str, Any]) -> dict[str, Any]:
+def added(stored: dict[str, Any], parts: dict[str, Any], *, facts: dict[str, Any]) -> dict[str, Any]:
     """The stored run with these parts in place of its own; what was measured together stays as it was."""
     later = ratios_of(Rounds(), parts)
     detail = stored["ratio_details"] | {name: one for name, one in later.items() if one.get("value") is not None}
@@ -121,7 +121,7 @@ def main() -> int:
         facts["postgresql"] = on.server.version()
         rounds, slow, parts = asyncio.run(measure(on, only))
     if arguments.add:
-        results = _added(json.loads(RESULTS.read_text(encoding="utf-8")), parts, facts=facts)
+        results = added(json.loads(RESULTS.read_text(encoding="utf-8")), parts, facts=facts)
     else:
         results = {**_results(kind, rounds, slow, parts), "machine": facts, "took_s": round(time.monotonic() - began)}
     RESULTS.parent.mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ from bench.measure import percentiles, summed_up
 from bench.product_turn import TABLES, require_rows
 from bench.ratios import GOALS, ratios_of
 from bench.rounds import program_turn
-from bench.run import ABSENT
+from bench.run import added
 from bench.throughput import Round, Rounds, expected_shares, void_because
 
 from bench import report
@@ -159,7 +159,7 @@ def test_the_report_names_everybody_and_shows_what_is_missing(tmp_path: Path, mo
         "rounds": [{"void": "", "figures": {}}, {"void": "restate made 3 a second", "figures": {}}],
         "slow_vendors": {},
         "parts": PARTS,
-        "absent": ABSENT,
+        "absent": {"a_thing": "there is no such thing in this release"},
         "ratio_details": ratios_of(rounds, PARTS),
         "machine": dict.fromkeys("processor cores memory_gb system python load_before fsync_ms commit".split(), 1)
         | {"packages": {"accordant": "0.1.0"}, "rivals": {"dbos": {"dbos": "3.4.0"}}, "postgresql": "18"},
@@ -167,5 +167,25 @@ def test_the_report_names_everybody_and_shows_what_is_missing(tmp_path: Path, mo
     text = report.write(results, tmp_path).read_text(encoding="utf-8")
     for one in FIELD:
         assert one.title in text
-    for said in ("no npm registry", "3,000", "quick run", "no entitlement check", "round 2: restate made 3", *GOALS):
+    for said in (
+        "no npm registry",
+        "3,000",
+        "quick run",
+        "no such thing in this release",
+        "round 2: restate made 3",
+        *GOALS,
+    ):
         assert said in text, said
+
+
+def test_a_part_measured_later_says_so_and_leaves_the_rest_as_it_was() -> None:
+    stored: dict[str, Any] = {
+        "ratio_details": {"product_sqlite_vs_calls": {"value": 0.2}, "webhook_ack_vs_bare": {"value": None}},
+        "parts": {"proof": {"median_s": 1.0}, "acknowledge": {"missing": "it failed"}},
+        "added": {},
+    }
+    both = added(stored, {"acknowledge": PARTS["acknowledge"]}, facts={"commit": "abc", "load_before": 0.1})
+    assert both["parts"] == {"proof": {"median_s": 1.0}, "acknowledge": PARTS["acknowledge"]}
+    assert both["ratios"]["product_sqlite_vs_calls"] == 0.2
+    assert both["ratios"]["webhook_ack_vs_bare"] is not None
+    assert both["added"]["acknowledge"]["commit"] == "abc"
