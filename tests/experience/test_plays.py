@@ -7,7 +7,7 @@ import pytest
 
 from tests.experience.company import accordant
 
-BRANCHES = {"refund": 15, "invoice_dispute": 15, "payment_status": 10, "collections": 6}
+BRANCHES = {"payment_status": 10, "collections": 6}
 
 
 @pytest.mark.parametrize("flow", BRANCHES)
