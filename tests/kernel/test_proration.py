@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from accordant.kernel.errors import Malformed
 from accordant.kernel.money import Money
-from accordant.kernel.proration import Period, by_day, by_month, delta, elapsed, remaining, shared
+from accordant.kernel.proration import Period, by_day, by_month, delta, remaining, shared
 
 CURRENCIES = st.sampled_from(["USD", "JPY", "KWD"])
 TOTALS = st.builds(Money, st.integers(-(10**12), 10**12), CURRENCIES)
@@ -49,10 +49,9 @@ def test_days_add_up_to_months_and_months_to_the_total(total: Money, period: Per
 
 
 @given(st.data(), TOTALS, PERIODS)
-def test_what_elapsed_and_what_remains_is_the_total(data: st.DataObject, total: Money, period: Period) -> None:
+def test_what_remains_is_within_half_a_unit_of_its_days(data: st.DataObject, total: Money, period: Period) -> None:
     since = data.draw(st.dates(period.starts_on, period.ends_on - timedelta(days=1)))
     left = remaining(total, period, since=since)
-    assert elapsed(total, period, before=since) + left == total
     exact = Fraction(total.amount_minor * (period.ends_on - since).days, period.days)
     assert abs(left.amount_minor - exact) <= Fraction(1, 2)
     assert delta(total, total, period=period, since=since).amount == Money(0, total.currency)

@@ -9,6 +9,7 @@ import pytest
 
 from accordant.canonical.account import CreditHold
 from accordant.canonical.customer import Address, Customer
+from accordant.canonical.dispute import Dispute
 from accordant.canonical.invoice import OpenInvoice
 from accordant.canonical.operation import Attempt, Receipt
 from accordant.canonical.payment import PaymentFailed, PaymentReceived
@@ -183,6 +184,30 @@ async def test_each_reminder_is_sent_once_and_a_ladder_that_is_late_sends_the_la
             lambda c: standing.kept_of(c, row.tenant, customer_ids=[owner(bench)])[owner(bench)]
         )
         assert (kept.status, kept.settled, kept.hold) == ("suspended", "yes", "ours")
+
+
+async def test_what_the_flow_of_disputes_writes_on_an_invoice_stops_its_ladder(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    async with benched(tmp_path, sqlite_template) as bench:
+        overdue: Any = await BEGINNINGS["collections"](bench, "100")
+        invoice = overdue.invoice
+        disputed = Dispute(
+            dispute_id="dispute-1",
+            customer_id=owner(bench),
+            case_id="4711",
+            invoice_number=invoice.number,
+            invoice_source_id=invoice.source_id,
+            disputed=invoice.remaining,
+            status="open",
+            opened_at_ms=1,
+        )
+        await bench.world.done(bench.world.clients["billing"].stop_collecting(disputed))
+        row = await bench.play(overdue, "100", flow="collections")
+        assert [one.name for one in bench.effects_of(row) if one.kind == "reminder"] == []
+        held = bench.world.company.held()
+        assert [one["status"] for one in held["support"]["entitlement"]] == ["active"]
+        assert held["crm"].get("account_standing", []) == [], "nothing changed, so that sales hears nothing"
 
 
 async def paid(bench: Bench, invoice_id: str) -> None:

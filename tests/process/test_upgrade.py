@@ -3,23 +3,29 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 
 from accordant.backbone.rows import TransactionRow
-from accordant.canonical.contract import ContractAmended, ContractAmendment
+from accordant.canonical.contract import Contract, ContractAmended, ContractAmendment
 from accordant.canonical.opportunity import OpportunityWon
 from accordant.canonical.revenue import RevenueSchedule
+from accordant.canonical.subscription import Subscription
+from accordant.governance.estate import Estate
+from accordant.governance.policies import FlowPolicy
 from accordant.kernel.money import Money
 from accordant.kernel.proration import Period, delta
 from accordant.masterdata.records import history
+from accordant.process.agreement import contract_id_of
 from accordant.process.customer_onboarding import subscription_id_of
+from accordant.wiring import FLOWS
 from tests.experience.company import deal
 from tests.process.beginnings import account, sold, won
 from tests.process.bench import Bench, benched
 
+Record = TypeVar("Record")
 SOLD = Money(60_000, "USD")
 
 
@@ -71,11 +77,15 @@ def invoiced(bench: Bench) -> list[int]:
 
 
 def schedules(bench: Bench) -> list[RevenueSchedule]:
-    at = subscription_id_of("100")
+    return kept(bench, "revenue_schedule", subscription_id_of("100"), RevenueSchedule)
+
+
+def kept(bench: Bench, noun: str, canonical: str, kind: type[Record]) -> list[Record]:
+    """Every version of one of our own records."""
     rows: Any = bench.rig.database.read_now(
-        lambda connection: history(connection, "t", noun="revenue_schedule", canonical_id=at)
+        lambda connection: history(connection, "t", noun=noun, canonical_id=canonical)
     )
-    return [msgspec.json.decode(row.body, type=RevenueSchedule) for row in rows]
+    return [msgspec.json.decode(row.body, type=kind) for row in rows]
 
 
 async def test_an_upgrade_costs_the_days_that_are_left_in_all_three_places(bench: Bench) -> None:
@@ -147,3 +157,38 @@ async def test_what_the_books_refuse_is_invoiced_back_to_nothing(bench: Bench) -
     assert sum(invoiced(bench)) == 0
     assert len(invoiced(bench)) == 2
     assert (orders(bench), schedules(bench)) == (before, [])
+
+
+async def test_a_retry_after_the_contract_was_kept_counts_the_change_once(bench: Bench) -> None:
+    """Sales cannot be told; by then billing, the books, support and our own records hold the change."""
+    bench.rig.estates = {1: holding(bench.rig.estates[1])}
+    began = today(bench)
+    forward(bench, days=100)
+    bench.mood.begin(refuse_at=3)
+    row = await amend(bench, "200", amount="1200.00", on=began + timedelta(days=100))
+    item = bench.open_item(row)
+    assert item is not None
+    assert row.state == "exception"
+    bench.mood.begin(refuse_at=None)
+    await bench.rig.desk.retry(item.exception_id, actor="ops")
+    await bench.rig.settled()
+    (state,) = [one.state for one in bench.rig.transactions() if one.transaction_id == row.transaction_id]
+    assert state == "completed"
+    first, second = contracts(bench)
+    assert (first.total, second.total) == (SOLD, Money(120_000, "USD"))
+    assert len(invoiced(bench)) == len(schedules(bench)) == 1
+    assert [one.total for one in subscriptions(bench)] == [SOLD, Money(120_000, "USD")]
+
+
+def holding(estate: Estate) -> Estate:
+    flows = {name: FlowPolicy(on_failure="hold") for name in FLOWS.all()}
+    return msgspec.structs.replace(estate, policies=msgspec.structs.replace(estate.policies, flows=flows))
+
+
+def contracts(bench: Bench) -> list[Contract]:
+    (customer,) = bench.world.company.held()["support"]["customer"]
+    return kept(bench, "contract", contract_id_of(customer["business_id"]), Contract)
+
+
+def subscriptions(bench: Bench) -> list[Subscription]:
+    return kept(bench, "subscription", subscription_id_of("100"), Subscription)

@@ -110,11 +110,6 @@ def remaining(total: Money, period: Period, *, since: date, step_minor: int = 1)
     return Money(step * shared(steps, (left, period.days - left))[0].amount_minor, total.currency)
 
 
-def elapsed(total: Money, period: Period, *, before: date) -> Money:
-    """What of the period's total belongs to the days before `before`: whatever `remaining` leaves; raises like it."""
-    return total - remaining(total, period, since=before)
-
-
 def delta(old: Money, new: Money, *, period: Period, since: date, step_minor: int = 1) -> Delta:
     """What changing the price of the whole period from `old` to `new` costs, from the day `since` on.
 

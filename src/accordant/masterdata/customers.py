@@ -248,13 +248,9 @@ async def latest_record(tx: Transaction, noun: str, *, canonical: str) -> str:
 
 async def record_before(tx: Transaction, noun: str, *, canonical: str) -> str:
     """A golden record as it was before this transaction, whatever that kept meanwhile: a retry begins where it did."""
-    own = tx.row.transaction_id
+    tenant, own = tx.row.tenant, tx.row.transaction_id
     return await tx.recall(
         f"latest {noun}",
-        lambda ours: ours.read(
-            lambda connection: records.latest_of_others(
-                connection, tx.row.tenant, noun=noun, canonical_id=canonical, transaction_id=own
-            )
-        ),
+        lambda ours: records.left_by_others(ours, tenant, noun=noun, canonical_id=canonical, transaction_id=own),
         result_type=str,
     )

@@ -46,13 +46,6 @@ def _newest(connection: Connection, tenant: str, *, kept: str) -> str:
     return canonical_json(as_it_stands(dispute, state=state or "")).decode()
 
 
-async def open_on(tx: Transaction, name: str, *, invoice_source_id: str) -> str:
-    """The id of the dispute that an invoice is under now; empty where nobody disputes it."""
-    body = await latest(tx, name, invoice_source_id=invoice_source_id)
-    dispute = msgspec.json.decode(body.encode(), type=Dispute) if body else None
-    return dispute.dispute_id if dispute and dispute.status == OPEN else ""
-
-
 async def keep(tx: Transaction, dispute: Dispute) -> None:
     """Write down how a dispute stands; with its next version, what it stood at before stays readable."""
     row = customers.record_row(

@@ -26,16 +26,6 @@ def first(tx: Transaction, operation: Operation, *, body: msgspec.Struct) -> Kee
     return keeps
 
 
-def following(tx: Transaction, operation: Operation, *, body: msgspec.Struct, version: int) -> Keeps:
-    """With the confirmation of an operation that changes something: its next version."""
-
-    def keeps(_: Receipt) -> list[tuple[Table, msgspec.Struct]]:
-        row = record_row(tx, operation.kind, record_id=operation.business_id, body=body, version=version)
-        return [(record_table, row)]
-
-    return keeps
-
-
 async def version(tx: Transaction, noun: str, *, record_id: str, body: msgspec.Struct) -> None:
     """The next version of a record of ours that no single effect stands for; the body carries its `version`."""
     await numbered(tx, noun, record_id=record_id, body=body, version=getattr(body, "version", 1))

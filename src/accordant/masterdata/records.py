@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, and_, func, select
 
-from accordant.kernel.database import Lookup, Query, as_struct, given, metadata, one_of, rows_of
+from accordant.kernel.database import Database, Lookup, Query, as_struct, given, metadata, one_of, rows_of
 
 
 class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +63,27 @@ class _Bodies(msgspec.Struct, frozen=True):
         return {key: row.body for key, row in found.items()}
 
 
+class _Rows(msgspec.Struct, frozen=True):
+    tenant: str
+    noun: str
+
+    def __call__(self, connection: Connection, keys: Sequence[str]) -> dict[str, RecordRow | None]:
+        return dict(latest_of(connection, self.tenant, noun=self.noun, canonical_ids=keys))
+
+
+async def left_by_others(ours: Database, tenant: str, *, noun: str, canonical_id: str, transaction_id: str) -> str:
+    """The newest version that another transaction wrote, as JSON; empty where there is none.
+
+    A retry begins with what its transaction began with, whatever that kept meanwhile.
+    """
+    wanted: Lookup[RecordRow | None] = Lookup(_Rows(tenant, noun), canonical_id, None)
+    newest = await ours.find(wanted)
+    if newest is None or newest.transaction_id != transaction_id:
+        return newest.body if newest else ""
+    versions = await ours.read(lambda connection: history(connection, tenant, noun=noun, canonical_id=canonical_id))
+    return next((row.body for row in reversed(versions) if row.transaction_id != transaction_id), "")
+
+
 def latest_of(connection: Connection, tenant: str, *, noun: str, canonical_ids: Iterable[str]) -> dict[str, RecordRow]:
     """The newest version of many records at once, by canonical id; records never written are absent."""
     found = _LATEST.all(connection, tenant=tenant, noun=noun, ids=set(canonical_ids))
@@ -77,9 +98,3 @@ def history(connection: Connection, tenant: str, *, noun: str, canonical_id: str
         .order_by(_c.version)
     )
     return rows_of(connection, query, RecordRow)
-
-
-def latest_of_others(connection: Connection, tenant: str, *, noun: str, canonical_id: str, transaction_id: str) -> str:
-    """The newest version that another transaction wrote, as JSON; empty where there is none."""
-    versions = history(connection, tenant, noun=noun, canonical_id=canonical_id)
-    return next((row.body for row in reversed(versions) if row.transaction_id != transaction_id), "")

@@ -161,11 +161,14 @@ async def support_left(tx: Transaction, name: str, *, customer_id: str) -> str:
 
 
 async def agreed_with(tx: Transaction, customer_id: str, *, contract_id: str) -> "Agreed":
-    """The customer's contract as it stands, and the support that its account leaves."""
-    wanted = records.latest_body(tx.row.tenant, "contract", canonical_id=contract_id)
+    """The customer's contract as it was before this transaction, and the support that its account leaves."""
+    tenant, own = tx.row.tenant, tx.row.transaction_id
 
     async def ask(ours: Database) -> Agreed:
-        contract, level = await asyncio.gather(ours.find(wanted), _level(ours, tx.row.tenant, customer_id=customer_id))
+        contract, level = await asyncio.gather(
+            records.left_by_others(ours, tenant, noun="contract", canonical_id=contract_id, transaction_id=own),
+            _level(ours, tenant, customer_id=customer_id),
+        )
         return Agreed(contract=contract, support=level)
 
     return await tx.recall("latest contract", ask, result_type=Agreed)

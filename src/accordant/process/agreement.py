@@ -64,13 +64,11 @@ def higher_tier(left: str, right: str, *, on: date, estate: Estate) -> str:
     return max(left, right, key=lambda tier: int(resolve(estate, "service_tier", value=tier, on=on).attributes["rank"]))
 
 
-def entitlement_of(contract: Contract, estate: Estate) -> Entitlement:
-    """What support a contract entitles to: its best tier, until its last line ends."""
-    return entitlement_under(contract, "as contracted", estate)
-
-
 def entitlement_under(contract: Contract, support: str, estate: Estate, /) -> Entitlement:
-    """The same, as far as the account's standing leaves it: `as contracted`, `limited` or `suspended`."""
+    """What support a contract entitles to: its best tier, until its last line ends, as far as its account leaves it.
+
+    `support` is `as contracted`, `limited` or `suspended`.
+    """
     tier = resolve(estate, "service_tier", value=contract.service_tier, on=contract.line.starts_on)
     minutes = int(tier.attributes["response_minutes"])
     return Entitlement(
