@@ -11,10 +11,12 @@ import pytest
 from accordant.backbone.rows import TransactionRow
 from accordant.canonical.contract import Contract, ContractAmended, ContractAmendment
 from accordant.canonical.opportunity import OpportunityWon
+from accordant.canonical.order import Order
 from accordant.canonical.revenue import RevenueSchedule
 from accordant.canonical.subscription import Subscription
 from accordant.governance.estate import Estate
 from accordant.governance.policies import FlowPolicy
+from accordant.kernel.ids import canonical_id
 from accordant.kernel.money import Money
 from accordant.kernel.proration import Period, delta
 from accordant.masterdata.records import history
@@ -97,6 +99,9 @@ async def test_an_upgrade_costs_the_days_that_are_left_in_all_three_places(bench
     owed = delta(SOLD, Money(120_000, "USD"), period=period, since=began + timedelta(days=100))
     assert owed.amount.amount_minor > 0
     assert invoiced(bench) == [owed.amount.amount_minor] == [orders(bench) - before]
+    sold, grown = kept(bench, "order", canonical_id("order", "100"), Order)
+    assert grown.total == sold.total + owed.amount, "what the read-back will expect of the books"
+    assert grown.total.amount_minor == orders(bench)
     (schedule,) = schedules(bench)
     assert schedule.total == SOLD + owed.amount
     assert sum(one.amount.amount_minor for one in schedule.months) == schedule.total.amount_minor
